@@ -1,0 +1,150 @@
+package lint_test
+
+import (
+	"go/build"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/lacuna-ml/lacuna"
+
+// arrows says, a folder, what of the tree it may import besides folders below
+// itself. Anything not listed is forbidden; the longest matching folder counts.
+// A new import is a change to this table, in the same commit, with a reason.
+var arrows = map[string][]string{
+	".":               {}, // glossary only
+	"ingest/modality": {},
+	"ingest/nifti":    {},
+	"ingest/wav":      {},
+	"ingest/idx":      {},
+	"ingest":          {"ingest/modality"},
+	"ingest/datasets": {"ingest", "ingest/modality", "ingest/nifti", "ingest/wav", "ingest/idx"},
+	"mfcc":            {},
+
+	"preprocess/pipeline": {},
+	"preprocess":          {"ingest", "ingest/modality", "mfcc", "preprocess", "preprocess/pipeline"},
+
+	"shards/split":     {"ingest"},
+	"shards/missing":   {"ingest", "ingest/modality", "shards/split"},
+	"shards":           {"ingest", "ingest/modality", "internal/atomicfile", "shards/split"},
+	"shards/shardtool": {"ingest", "ingest/modality", "shards", "shards/split", "shards/missing"},
+
+	"internal/atomicfile": {},
+	"internal/lint":       {},
+	"internal/npy":        {},
+	"internal/progress":   {},
+	"internal/shardcli":   {"shards/shardtool"},
+
+	"cmd": {"*"}, // the only place where the halves meet
+}
+
+// only says which folders may import an outside module.
+var only = map[string][]string{
+	"github.com/apache/arrow-go": {"shards"},
+	"github.com/alecthomas/kong": {"cmd", "internal/shardcli"},
+}
+
+func TestArrows(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err = fs.WalkDir(os.DirFS(root), ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && p != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || isModule(root, p)):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(p, ".go"):
+			return nil
+		}
+		seen++
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, p), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range f.Imports {
+			check(t, p, strings.Trim(spec.Path.Value, `"`))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 20 {
+		t.Fatalf("looked at %d files: the walk is broken", seen)
+	}
+}
+
+func isModule(root, p string) bool {
+	_, err := os.Stat(filepath.Join(root, p, "go.mod"))
+	return err == nil
+}
+
+func check(t *testing.T, file, imp string) {
+	t.Helper()
+	dir := path.Dir(file)
+	if imp == "C" {
+		t.Errorf("%s: cgo is not for the default build", file)
+	}
+	for mod, dirs := range only {
+		if within(imp, mod) && !withinAny(dir, dirs) {
+			t.Errorf("%s imports %s: only %v may", file, imp, dirs)
+		}
+	}
+	if !within(imp, module) {
+		return
+	}
+	to := strings.TrimPrefix(strings.TrimPrefix(imp, module), "/")
+	// A test may look at its own package from outside, and at the test kits.
+	if to == dir || strings.HasSuffix(file, "_test.go") && build.IsLocalImport("./"+to) && testKit(to) {
+		return
+	}
+	rule := longest(dir)
+	if rule == "" {
+		t.Errorf("%s: folder %s is not in the table of arrows", file, dir)
+		return
+	}
+	for _, ok := range append(arrows[rule], rule) {
+		// A rule's own folders may see each other only where it is not a leaf
+		// with a longer rule for the target.
+		if ok == "*" || ok == to || ok == rule && within(to, rule) && longest(to) == rule {
+			return
+		}
+	}
+	t.Errorf("%s imports %s: the arrows allow %s only %v", file, to, rule, arrows[rule])
+}
+
+// testKit reports whether a package is there for other packages' tests.
+func testKit(p string) bool {
+	return p == "ingest/datasets/datasettest" || p == "ingest/datasets/phantom" || p == "ingest/nifti" || p == "ingest/wav" || p == "ingest/idx" || p == "internal/npy"
+}
+
+func longest(dir string) string {
+	for d := dir; ; d = path.Dir(d) {
+		if _, ok := arrows[d]; ok && (d != "." || dir == ".") {
+			return d
+		}
+		if d == "." {
+			return ""
+		}
+	}
+}
+
+func within(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
+
+func withinAny(p string, dirs []string) bool {
+	for _, d := range dirs {
+		if within(p, d) {
+			return true
+		}
+	}
+	return false
+}
