@@ -42,15 +42,23 @@ type Dataset struct {
 	Citation string
 
 	Modalities modality.Set
-	Kinds      []Kind // one a modality
+	Kinds      []Kind  // one a modality
+	Shapes     [][]int // one a modality: the shape of every array as it is loaded; nil where it differs from subject to subject
 	Task       Task
 	Classes    []string // names of the target's values, in order
+	Regions    []Region // what a segmentation is judged by; patches are drawn from them
 	Inputs     []Input  // the folders that Open needs, at least one
 	Options    []Option // what Open understands beyond them
 
 	// Open returns the data set's source. in has one file system for each of
 	// Inputs; opts has values for some of Options. It looks at names only.
 	Open func(ctx context.Context, in map[string]fs.FS, opts map[string]string) (ingest.Source, error)
+}
+
+// Region is a named union of classes: "WT" is every class of tumour.
+type Region struct {
+	Name    string
+	Classes []uint8
 }
 
 // Input is a folder that a data set reads.
@@ -97,8 +105,8 @@ func NewRegistry(ds ...Dataset) (*Registry, error) {
 		switch {
 		case d.Name == "" || d.Open == nil || len(d.Inputs) == 0:
 			return nil, fmt.Errorf("datasets: %q needs a name, an Open and an input", d.Name)
-		case len(d.Kinds) != d.Modalities.Len():
-			return nil, fmt.Errorf("datasets: %s: %d kinds for %d modalities", d.Name, len(d.Kinds), d.Modalities.Len())
+		case len(d.Kinds) != d.Modalities.Len() || len(d.Shapes) != 0 && len(d.Shapes) != d.Modalities.Len():
+			return nil, fmt.Errorf("datasets: %s: %d kinds and %d shapes for %d modalities", d.Name, len(d.Kinds), len(d.Shapes), d.Modalities.Len())
 		case i > 0 && r.sets[i-1].Name == d.Name:
 			return nil, fmt.Errorf("datasets: %s stands twice", d.Name)
 		}

@@ -1,0 +1,201 @@
+package brats
+
+import (
+	"fmt"
+	"math"
+)
+
+// Tolerances of the comparison of two grids, in voxels of the reference, at the
+// corner where they lie furthest apart. float32 quaternions move the corner of a
+// volume of 240 voxels by about 1e-4; a header whose affine was printed to four
+// decimals moves it by 0.024. A twentieth of a voxel is beyond both, and below
+// what any interpolation or label would notice.
+const (
+	noise     = 0.001
+	tolerance = 0.05
+)
+
+// grid is where a file's voxels lie.
+type grid struct {
+	shape  [3]int        // x, y, z
+	affine [4][4]float64 // voxel x, y, z to world mm
+	known  bool          // whether the header had any geometry
+}
+
+// axisMap says how the axes of one grid are those of another: its axis a is
+// axis from[a], counted from the other end where flip[a].
+type axisMap struct {
+	from [3]int
+	flip [3]bool
+}
+
+func (m axisMap) identity() bool {
+	return m.from == [3]int{0, 1, 2} && m.flip == [3]bool{}
+}
+
+// relation is how a grid lies to the reference.
+type relation uint8
+
+const (
+	exact      relation = iota // the same to the bit
+	near                       // within the tolerance
+	rearranged                 // within the tolerance after flips and swaps of axes
+	different
+)
+
+// relate compares g with ref. For rearranged, m is what undoes it. off is the
+// distance between the corners furthest apart: in voxels of ref after m for
+// near and rearranged; in mm, without any m, for different.
+func relate(ref, g grid) (r relation, m axisMap, off float64) {
+	m = axisMap{from: [3]int{0, 1, 2}}
+	if ref.shape == g.shape && ref.affine == g.affine {
+		return exact, m, 0
+	}
+	inv, ok := inverse(ref.affine)
+	if !ok {
+		return different, m, math.Inf(1)
+	}
+	between := multiply(inv, g.affine) // voxel of g to voxel of ref
+	if p, ok := nearestAxes(between); ok && p.apply(g.shape) == ref.shape {
+		off = cornerDistance(between, p.matrix(g.shape), g.shape)
+		switch {
+		case !(off <= tolerance): // also where NaN
+		case p.identity():
+			return near, p, off
+		default:
+			return rearranged, p, off
+		}
+	}
+	return different, m, cornerDistance(g.affine, ref.affine, g.shape)
+}
+
+// nearestAxes rounds the linear part of m to a map of axes.
+func nearestAxes(m [4][4]float64) (p axisMap, ok bool) {
+	var used [3]bool
+	for a := range 3 {
+		best := 0
+		for j := range 3 {
+			if math.Abs(m[a][j]) > math.Abs(m[a][best]) {
+				best = j
+			}
+		}
+		if used[best] {
+			return p, false
+		}
+		used[best] = true
+		p.from[a], p.flip[a] = best, m[a][best] < 0
+	}
+	return p, true
+}
+
+// apply returns the shape after p.
+func (m axisMap) apply(shape [3]int) (out [3]int) {
+	for a, j := range m.from {
+		out[a] = shape[j]
+	}
+	return out
+}
+
+// matrix returns the map from voxels of a grid of that shape to voxels after m.
+func (m axisMap) matrix(shape [3]int) (out [4][4]float64) {
+	for a, j := range m.from {
+		out[a][j] = 1
+		if m.flip[a] {
+			out[a][j], out[a][3] = -1, float64(shape[j]-1)
+		}
+	}
+	out[3][3] = 1
+	return out
+}
+
+// cornerDistance returns how far apart a and b send the corner voxels of a
+// volume of that shape, at most. Both are affine, so no voxel lies further
+// apart than a corner.
+func cornerDistance(a, b [4][4]float64, shape [3]int) float64 {
+	most := 0.0
+	for corner := range 8 {
+		var v [3]float64
+		for j := range 3 {
+			if corner>>j&1 == 1 {
+				v[j] = float64(shape[j] - 1)
+			}
+		}
+		sum := 0.0
+		for i := range 3 {
+			d := a[i][3] - b[i][3]
+			for j := range 3 {
+				d += (a[i][j] - b[i][j]) * v[j]
+			}
+			sum += d * d
+		}
+		if d := math.Sqrt(sum); d > most || math.IsNaN(d) {
+			most = d
+		}
+	}
+	return most
+}
+
+// inverse returns the inverse of an affine map; ok is false where there is none.
+func inverse(m [4][4]float64) (inv [4][4]float64, ok bool) {
+	for i := range 3 {
+		for j := range 3 {
+			// Cofactor of the transposed place; indices mod 3 carry the sign.
+			inv[i][j] = m[(j+1)%3][(i+1)%3]*m[(j+2)%3][(i+2)%3] - m[(j+1)%3][(i+2)%3]*m[(j+2)%3][(i+1)%3]
+		}
+	}
+	det := m[0][0]*inv[0][0] + m[0][1]*inv[1][0] + m[0][2]*inv[2][0]
+	if det == 0 || math.IsNaN(det) || math.IsInf(det, 0) || math.IsInf(1/det, 0) {
+		return inv, false
+	}
+	for i := range 3 {
+		for j := range 3 {
+			inv[i][j] /= det
+		}
+	}
+	for i := range 3 {
+		for j := range 3 {
+			inv[i][3] -= inv[i][j] * m[j][3]
+		}
+	}
+	inv[3][3] = 1
+	return inv, true
+}
+
+func multiply(a, b [4][4]float64) (c [4][4]float64) {
+	for i := range 4 {
+		for j := range 4 {
+			for k := range 4 {
+				c[i][j] += a[i][k] * b[k][j]
+			}
+		}
+	}
+	return c
+}
+
+// rearrange returns src, of that shape (x, y, z), with its axes as m says.
+func rearrange[T any](src []T, shape [3]int, m axisMap) []T {
+	step := [3]int{1, shape[0], shape[0] * shape[1]}
+	var by [3]int
+	start := 0
+	for a, j := range m.from {
+		by[a] = step[j]
+		if m.flip[a] {
+			start += (shape[j] - 1) * step[j]
+			by[a] = -step[j]
+		}
+	}
+	out := m.apply(shape)
+	dst := make([]T, 0, len(src))
+	for z := range out[2] {
+		for y := range out[1] {
+			at := start + z*by[2] + y*by[1]
+			for range out[0] {
+				dst = append(dst, src[at])
+				at += by[0]
+			}
+		}
+	}
+	return dst
+}
+
+func formatShape(s [3]int) string { return fmt.Sprintf("%d x %d x %d", s[0], s[1], s[2]) }
