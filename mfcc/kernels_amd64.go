@@ -1,0 +1,169 @@
+//go:build amd64 && !purego
+
+package mfcc
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// Assembly twins of the kernels in kernels.go, equal to them to the bit: the
+// same operations in the same order, and none fused. x, dst and the tables
+// must hold what the counts ask for: the wrappers below see to that.
+
+//go:noescape
+func loadAVX2(dst *float32, frames *[lanes]*float32, window *float32, n int)
+
+//go:noescape
+func dif4AVX2(x, twiddle *float32, q, blocks int)
+
+//go:noescape
+func dif4AVX512(x, twiddle *float32, q, blocks int)
+
+//go:noescape
+func dif4LastAVX2(x *float32, blocks int)
+
+//go:noescape
+func dif4LastAVX512(x *float32, blocks int)
+
+//go:noescape
+func dif2LastAVX2(x *float32, blocks int)
+
+//go:noescape
+func unpackAVX2(low, high, x *float32, pairs *pair, n int)
+
+//go:noescape
+func unpackAVX512(low, high, x *float32, pairs *pair, n int)
+
+//go:noescape
+func melAVX2(dst, power *float32, spans *span, weights *float32, bands int)
+
+//go:noescape
+func logAVX2(x *float32, rows int, c *logParams, top *row)
+
+//go:noescape
+func foldAVX2(dst, x, last *float32, pairs int, floor float32)
+
+//go:noescape
+func dctAVX2(dst, x, mat *float32, groups, pairs int)
+
+//go:noescape
+func peakAVX2(x *float32, n int) uint32
+
+// best returns the highest level of this machine.
+func best() level {
+	switch {
+	case cpu.X86.HasAVX2 && cpu.X86.HasAVX512F:
+		return avx512
+	case cpu.X86.HasAVX2:
+		return avx2
+	}
+	return plain
+}
+
+func floats(p *float32, n int) []float32 { return unsafe.Slice(p, n) }
+
+// load's frames must each point to len(window) samples, a multiple of lanes.
+func load(dst []float32, frames *[lanes]*float32, window []float32, use level) {
+	if use == plain {
+		loadPlain(dst, frames, window)
+		return
+	}
+	_ = dst[:len(window)*lanes]
+	loadAVX2(&dst[0], frames, &window[0], len(window))
+}
+
+func dif4(x, tw []float32, q, blocks int, use level) {
+	if use == plain {
+		dif4Plain(x, tw, q, blocks)
+		return
+	}
+	_, _ = x[:q*blocks*8*lanes], tw[:6*q]
+	if use == avx512 {
+		dif4AVX512(&x[0], &tw[0], q, blocks)
+		return
+	}
+	dif4AVX2(&x[0], &tw[0], q, blocks)
+}
+
+func dif4Last(x []float32, blocks int, use level) {
+	if use == plain {
+		dif4LastPlain(x, blocks)
+		return
+	}
+	_ = x[:blocks*8*lanes]
+	if use == avx512 {
+		dif4LastAVX512(&x[0], blocks)
+		return
+	}
+	dif4LastAVX2(&x[0], blocks)
+}
+
+func dif2Last(x []float32, blocks int, use level) {
+	if use == plain {
+		dif2LastPlain(x, blocks)
+		return
+	}
+	_ = x[:blocks*4*lanes]
+	dif2LastAVX2(&x[0], blocks)
+}
+
+func unpack(dst, x []float32, pairs []pair, use level) {
+	if use == plain {
+		unpackPlain(dst, x, pairs)
+		return
+	}
+	m := len(dst)/lanes - 1
+	_ = x[:m*2*lanes]
+	if use == avx512 {
+		unpackAVX512(&dst[0], &dst[m*lanes], &x[0], &pairs[0], len(pairs))
+		return
+	}
+	unpackAVX2(&dst[0], &dst[m*lanes], &x[0], &pairs[0], len(pairs))
+}
+
+func mel(dst, power []float32, spans []span, weights []float32, use level) {
+	if use == plain || len(weights) == 0 {
+		melPlain(dst, power, spans, weights)
+		return
+	}
+	_ = dst[:len(spans)*lanes]
+	melAVX2(&dst[0], &power[0], &spans[0], &weights[0], len(spans))
+}
+
+func logRows(x []float32, c *logParams, top *row, use level) {
+	if use == plain {
+		logPlain(x, c, top)
+		return
+	}
+	logAVX2(&x[0], len(x)/lanes, c, top)
+}
+
+func fold(dst, x []float32, floor float32, use level) {
+	bands := len(x) / lanes
+	if use == plain || bands%2 == 1 {
+		foldPlain(dst, x, floor)
+		return
+	}
+	_ = dst[:bands*lanes]
+	foldAVX2(&dst[0], &x[0], &x[(bands-1)*lanes], bands/2, floor)
+}
+
+func dct(dst, x, mat []float32, use level) {
+	if use == plain {
+		dctPlain(dst, x, mat)
+		return
+	}
+	groups, pairs := len(dst)/(dctGroup*lanes), len(x)/(2*lanes)
+	_ = mat[:groups*pairs*dctGroup]
+	dctAVX2(&dst[0], &x[0], &mat[0], groups, pairs)
+}
+
+func peak(x []float32, use level) uint32 {
+	n := len(x) / lanes * lanes
+	if use == plain || n == 0 {
+		return peakPlain(x)
+	}
+	return max(peakAVX2(&x[0], n), peakPlain(x[n:]))
+}
