@@ -1,0 +1,507 @@
+package avdigits_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"pgregory.net/rapid"
+
+	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets/avdigits"
+	"github.com/lacuna-ml/lacuna/ingest/datasets/datasettest"
+)
+
+func TestOpenRefuses(t *testing.T) {
+	one := folder("7_theo_0.wav", tone())
+	good := mnist(20)
+	with := func(base fstest.MapFS, more fstest.MapFS) fstest.MapFS {
+		m := maps.Clone(base)
+		maps.Copy(m, more)
+		return m
+	}
+	for _, tc := range []struct {
+		name          string
+		audio, images fs.FS
+		pairing       string
+		want          string // in the error
+	}{
+		{"no audio input", nil, good, "full", `"audio"`},
+		{"no images input", one, nil, "full", `"images"`},
+		{"unknown pairing", one, good, "best", "paper, full"},
+		{"no clip", folder("readme.txt", tone()), good, "full", "no <digit>"},
+		{"clips too deep", folder("a/b/c/d/e/7_theo_0.wav", tone()), good, "full", "no <digit>"},
+		{"a clip twice", folder("a/7_theo_0.wav", tone(), "b/7_theo_0.wav", tone()), good, "full", "a/7_theo_0.wav and b/7_theo_0.wav"},
+		{"no MNIST", one, folder("x", tone()), "full", "no train-labels"},
+		{"only MNIST's test set", one, folder("t10k-labels-idx1-ubyte", cyclic(10)), "full", "no train-labels"},
+		{"images without labels", one, folder("m/train-images.idx3-ubyte", numbered(10, 28, 28)), "full", "m/train-images.idx3-ubyte has no labels"},
+		{"MNIST beside its imitation", one, folder("FashionMNIST/raw/train-labels-idx1-ubyte", cyclic(10), "MNIST/raw/train-labels-idx1-ubyte", cyclic(10)), "full", "both look like MNIST"},
+		{"paper without a speaker", with(one, folder("7_theo_20.wav", tone())), good, "paper", "jackson"},
+		{"paper without train clips", folder("7_jackson_0.wav", tone()), good, "paper", "clip 15 to 49 of jackson"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			in := map[string]fs.FS{}
+			if tc.audio != nil {
+				in["audio"] = tc.audio
+			}
+			if tc.images != nil {
+				in["images"] = tc.images
+			}
+			_, err := avdigits.Dataset.Open(t.Context(), in, map[string]string{"pairing": tc.pairing})
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got error %v, want one with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestFilesThatAreTaken(t *testing.T) {
+	for _, tc := range []struct {
+		name          string
+		audio, images fstest.MapFS
+		subjects      string
+		image         string // path in the first sample's sources
+	}{
+		{"clips anywhere, extension of any case", folder("a/b/7_theo_0.WAV", tone(), "7_ann_3.wav", tone(), "a/b/c/d/0_theo_1.wav", tone()), mnist(20),
+			"0_theo_1 7_ann_3 7_theo_0", "train-images-idx3-ubyte.gz"},
+		{"odd names are not clips", folder("7_theo_0.wav", tone(), "7_theo_01.wav", tone(), "17_theo_1.wav", tone(), "7_the_o_1.wav", tone(), "._7_theo_2.wav", tone(), ".x/7_theo_3.wav", tone(), "7_theo_4.wav.txt", tone()), mnist(20),
+			"7_theo_0", "train-images-idx3-ubyte.gz"},
+		{"a dot before idx", folder("7_theo_0.wav", tone()),
+			folder("m/train-labels.idx1-ubyte.gz", zipped(cyclic(10)), "m/train-images.idx3-ubyte", numbered(10, 28, 28)), "7_theo_0", "m/train-images.idx3-ubyte"},
+		{"the plain file over the compressed", folder("7_theo_0.wav", tone()),
+			folder("train-labels-idx1-ubyte", cyclic(10), "train-images-idx3-ubyte", numbered(10, 28, 28), "train-images-idx3-ubyte.gz", []byte("broken")), "7_theo_0", "train-images-idx3-ubyte"},
+		{"a word of one's own where nothing else is", folder("7_theo_0.wav", tone()),
+			folder("train-half-labels-idx1-ubyte", cyclic(10), "train-half-images-idx3-ubyte", numbered(10, 28, 28)), "7_theo_0", "train-half-images-idx3-ubyte"},
+		{"the whole set over the half", folder("7_theo_0.wav", tone()),
+			folder("train-half-labels-idx1-ubyte", cyclic(10), "train-half-images-idx3-ubyte", numbered(10, 28, 28), "train-labels-idx1-ubyte", cyclic(20), "train-images-idx3-ubyte", numbered(20, 28, 28)), "7_theo_0", "train-images-idx3-ubyte"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			src := openWith(t, tc.audio, tc.images, "full")
+			var names []string
+			all := subjects(t, src)
+			for _, s := range all {
+				names = append(names, s.Key.Subject)
+			}
+			if got := strings.Join(names, " "); got != tc.subjects {
+				t.Errorf("got subjects %q, want %q", got, tc.subjects)
+			}
+			x, err := src.Load(t.Context(), all[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := x.Sources[0].Path; got != tc.image {
+				t.Errorf("got the image from %s, want %s", got, tc.image)
+			}
+		})
+	}
+}
+
+func TestSampleIsWholeAndTraced(t *testing.T) {
+	audio, images := folder("rec/7_theo_12.wav", clipOf(8000, 1, func(i int) int16 { return int16(i - 400) })), mnist(20)
+	src := openWith(t, audio, images, "full")
+	s := subjects(t, src)[0]
+	want := ingest.Subject{Key: ingest.Key{Dataset: "avdigits", Subject: "7_theo_12"}, Group: "7_theo_12", Stratum: "7/theo", Class: 7, Domain: "theo"}
+	if s != want {
+		t.Errorf("got subject %+v\nwant %+v", s, want)
+	}
+	x, err := src.Load(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Check(src.Modalities()); err != nil {
+		t.Error(err)
+	}
+	if got := x.Inputs[1]; len(got.Data) != 800 || got.Data[0] != -400.0/32768 || got.Data[799] != 399.0/32768 {
+		t.Errorf("audio: got %d samples from %v to %v", len(got.Data), got.Data[0], got.Data[799])
+	}
+	if p := place(x.Inputs[0]); p%10 != 7 || x.Inputs[0].Data[0] != 1 || !slices.Equal(x.Inputs[0].Shape, []int{28, 28}) {
+		t.Errorf("image: got place %d, first pixel %v, shape %v", p, x.Inputs[0].Data[0], x.Inputs[0].Shape)
+	}
+	sources := []ingest.File{
+		{Role: "image", Path: "train-images-idx3-ubyte.gz", SHA256: sha256.Sum256(images["train-images-idx3-ubyte.gz"].Data)},
+		{Role: "audio", Path: "rec/7_theo_12.wav", SHA256: sha256.Sum256(audio["rec/7_theo_12.wav"].Data)},
+	}
+	if !reflect.DeepEqual(x.Sources, sources) {
+		t.Errorf("got sources %v\nwant %v", x.Sources, sources)
+	}
+	if !slices.Equal(x.Definitions, []string{"avdigits-full/1"}) || x.Target.Data[0] != 7 || x.Subject != s || len(x.Warnings) != 0 {
+		t.Errorf("got definitions %v, target %v, subject %v, warnings %v", x.Definitions, x.Target, x.Subject, x.Warnings)
+	}
+}
+
+func TestBrokenFilesAreErrorsOfTheSubject(t *testing.T) {
+	labels, images := cyclic(20), numbered(20, 28, 28)
+	for _, tc := range []struct {
+		name    string
+		clip    []byte
+		images  []byte // nil: not there
+		labels  []byte
+		paths   []string // of the problems
+		notExit bool     // the cause is fs.ErrNotExist
+	}{
+		{"clip cut short", tone()[:30], images, labels, []string{"7_theo_0.wav"}, false},
+		{"clip empty", nil, images, labels, []string{"7_theo_0.wav"}, false},
+		{"clip is a pointer of git-lfs", []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"), images, labels, []string{"7_theo_0.wav"}, false},
+		{"clip without samples", floatClip(), images, labels, []string{"7_theo_0.wav"}, false},
+		{"clip with NaN", floatClip(0, float32(math.NaN()), 1), images, labels, []string{"7_theo_0.wav"}, false},
+		{"clip with infinity", floatClip(0, float32(math.Inf(-1)), 1), images, labels, []string{"7_theo_0.wav"}, false},
+		{"images cut short", tone(), images[:len(images)-1], labels, []string{"train-images-idx3-ubyte.gz"}, false},
+		{"images not there", tone(), nil, labels, []string{"train-images-idx3-ubyte.gz"}, true},
+		{"images of another size", tone(), numbered(20, 28, 27), labels, []string{"train-images-idx3-ubyte.gz"}, false},
+		{"images of another set than the labels", tone(), images, cyclic(30), []string{"train-images-idx3-ubyte.gz"}, false},
+		{"labels for images", tone(), labels, labels, []string{"train-images-idx3-ubyte.gz"}, false},
+		{"both", []byte("RIFF"), images[:99], labels, []string{"train-images-idx3-ubyte.gz", "7_theo_0.wav"}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			mn := folder("train-labels-idx1-ubyte.gz", zipped(tc.labels))
+			if tc.images != nil {
+				mn["train-images-idx3-ubyte.gz"] = &fstest.MapFile{Data: tc.images}
+			}
+			src := openWith(t, folder("7_theo_0.wav", tc.clip), mn, "full")
+			if got := len(subjects(t, src)); got != 1 {
+				t.Fatalf("got %d subjects, want 1", got)
+			}
+			_, err := src.Load(t.Context(), subject("7_theo_0"))
+			var bad *ingest.SubjectError
+			if !errors.As(err, &bad) {
+				t.Fatalf("got %v, want a SubjectError", err)
+			}
+			var paths []string
+			for _, p := range bad.Problems {
+				paths = append(paths, p.Path)
+				if p.Kind == "" || p.Reason == "" || p.Fix == "" {
+					t.Errorf("problem %+v lacks something", p)
+				}
+			}
+			if !slices.Equal(paths, tc.paths) || bad.Key.Subject != "7_theo_0" || bad.Err == nil {
+				t.Errorf("got %v with cause %v, want problems of %v", err, bad.Err, tc.paths)
+			}
+			if tc.notExit && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%v isn't fs.ErrNotExist", err)
+			}
+		})
+	}
+}
+
+func TestBrokenLabelsEndTheListing(t *testing.T) {
+	for name, labels := range map[string][]byte{"cut short": cyclic(20)[:20], "images": numbered(20, 28, 28), "empty": nil} {
+		t.Run(name, func(t *testing.T) {
+			src := openWith(t, folder("7_theo_0.wav", tone()), folder("m/train-labels-idx1-ubyte", labels), "full")
+			n := 0
+			for _, err := range src.Subjects(t.Context()) {
+				n++
+				if err == nil || !strings.Contains(err.Error(), "m/train-labels-idx1-ubyte") {
+					t.Errorf("got %v, want an error that names the file", err)
+				}
+			}
+			if n != 1 {
+				t.Errorf("got %d values, want the error alone", n)
+			}
+			if _, err := src.Load(t.Context(), subject("7_theo_0")); err == nil {
+				t.Error("Load gave no error")
+			}
+		})
+	}
+}
+
+func TestOddFilesAreWarnings(t *testing.T) {
+	blank := func() []byte { b := numbered(20, 28, 28); clear(b[16:]); return b }()
+	images := numbered(20, 28, 28)
+	for _, tc := range []struct {
+		name   string
+		audio  fstest.MapFS
+		images []byte
+		kinds  string
+		check  func(x *ingest.Sample) bool
+	}{
+		{"two channels", folder("7_theo_0.wav", clipOf(8000, 2, func(i int) int16 { return int16(i%2*200 + i) })), images, "channels",
+			func(x *ingest.Sample) bool {
+				return len(x.Inputs[1].Data) == 800 && x.Inputs[1].Data[1] == 102.5/32768
+			}},
+		{"another rate", folder("7_theo_0.wav", clipOf(16000, 1, func(i int) int16 { return int16(i) })), images, "rate",
+			func(x *ingest.Sample) bool { return x.RateHz == 16000 && len(x.Inputs[1].Data) == 800 }},
+		{"silent", folder("7_theo_0.wav", clipOf(8000, 1, func(int) int16 { return 5 })), images, "silent", nil},
+		{"beyond full scale", folder("7_theo_0.wav", floatClip(0, 1.5, -1)), images, "range",
+			func(x *ingest.Sample) bool { return slices.Equal(x.Inputs[1].Data, []float32{0, 1, -1}) }},
+		{"a blank image", folder("7_theo_0.wav", tone()), blank, "blank", nil},
+		{"a WAV of another name", folder("7_theo_0.wav", tone(), "theo_7_0.wav", tone()), images, "name", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			src := openWith(t, tc.audio, folder("train-labels-idx1-ubyte", cyclic(20), "train-images-idx3-ubyte", tc.images), "full")
+			x, err := src.Load(t.Context(), subject("7_theo_0"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kinds []string
+			for _, w := range x.Warnings {
+				kinds = append(kinds, w.Kind)
+			}
+			if got := strings.Join(kinds, " "); got != tc.kinds {
+				t.Errorf("got warnings %v, want %q", x.Warnings, tc.kinds)
+			}
+			if tc.check != nil && !tc.check(x) {
+				t.Errorf("got %d samples at %d Hz from %v", len(x.Inputs[1].Data), x.RateHz, x.Inputs[1].Data[:2])
+			}
+		})
+	}
+}
+
+// paperMNIST has as many images as MNIST: label i is i's last digit.
+func paperMNIST() fstest.MapFS {
+	return folder("train-labels-idx1-ubyte", cyclic(60000), "train-images-idx3-ubyte", numbered(60000, 28, 28),
+		"t10k-labels-idx1-ubyte", cyclic(10000), "t10k-images-idx3-ubyte", numbered(10000, 28, 28))
+}
+
+// TestPaperTestImages checks places worked out by hand. Of the names 0.png,
+// 10.png, ..., 9990.png the last 45 in text order are, from the end: 9990 to
+// 9900 (ten), 990, 9890 to 9800, 980, 9790 to 9700, 970, 9690 to 9600, 960,
+// 9590.
+func TestPaperTestImages(t *testing.T) {
+	src := openWith(t, paperClips(), paperMNIST(), "paper")
+	for name, want := range map[string]int{
+		"0_jackson_0": 9590, "0_jackson_1": 960, "0_jackson_10": 9600, "0_jackson_11": 9610, "0_jackson_2": 9650,
+		"0_theo_9": 9990, "0_theo_8": 9980, "0_theo_1": 9870, // theo_9 to 2 and 14 to 10 are 13 clips: 9990 to 9900, 990, 9890, 9880
+		// 3, 13, ..., 9993: the same, with 3 for 0.
+		"3_jackson_0": 9593, "3_theo_9": 9993,
+		// Train: 0, 10, 100, 1000, 10000, 10010...
+		"0_jackson_15": 0, "0_jackson_16": 10, "0_jackson_17": 100, "0_jackson_18": 1000, "0_jackson_19": 10000, "0_jackson_20": 10010,
+	} {
+		x, err := src.Load(t.Context(), subject(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := place(x.Inputs[0]); got != want || len(x.Warnings) != 0 {
+			t.Errorf("%s: got image %d with warnings %v, want %d without", name, got, x.Warnings, want)
+		}
+	}
+}
+
+func TestPaperWhatIsMissing(t *testing.T) {
+	audio := paperClips("recordings/7_theo_23.wav", "recordings/2_nicolas_3.wav")
+	audio["recordings/6_jackson_50.wav"] = &fstest.MapFile{Data: tone()} // as old releases of FSDD have
+	audio["recordings/6_george_1.wav"] = &fstest.MapFile{Data: tone()}
+	src := openWith(t, audio, mnist(1200), "paper")
+	if n := len(subjects(t, src)); n != 1500 {
+		t.Fatalf("got %d pairs, want 1500", n)
+	}
+	for _, tc := range []struct{ subject, present, kinds string }{
+		{"7_theo_22", "image+audio", "count"},
+		{"7_theo_23", "image", "missing count"},
+		{"2_nicolas_4", "audio", "missing"}, // there is no test set
+		{"6_jackson_0", "audio", "missing extra"},
+	} {
+		x, err := src.Load(t.Context(), subject(tc.subject))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := x.Check(src.Modalities()); err != nil {
+			t.Error(err)
+		}
+		var kinds []string
+		for _, w := range x.Warnings {
+			kinds = append(kinds, w.Kind)
+		}
+		if got := src.Modalities().Format(x.Present); got != tc.present || strings.Join(kinds, " ") != tc.kinds {
+			t.Errorf("%s: got %s with %v, want %s with %s", tc.subject, got, x.Warnings, tc.present, tc.kinds)
+		}
+	}
+	var bad *ingest.SubjectError
+	if _, err := src.Load(t.Context(), subject("2_nicolas_3")); !errors.As(err, &bad) {
+		t.Errorf("neither clip nor image: got %v, want a SubjectError", err)
+	}
+}
+
+// fullPlaces returns the image of each subject of the pairing full.
+func fullPlaces(t rapid.TB, names []string, images fs.FS) map[string]int {
+	m := fstest.MapFS{}
+	for _, n := range names {
+		m[n+".wav"] = &fstest.MapFile{Data: tone()}
+	}
+	src, err := avdigits.Dataset.Open(context.Background(), map[string]fs.FS{"audio": m, "images": images}, map[string]string{"pairing": "full"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[string]int{}
+	for s, err := range src.Subjects(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := src.Load(context.Background(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		places[s.Key.Subject] = -1
+		if x.Present.Has(0) {
+			places[s.Key.Subject] = place(x.Inputs[0])
+		}
+	}
+	return places
+}
+
+func TestFullMoreTakesMoveNoPair(t *testing.T) {
+	images := mnist(300)
+	rapid.Check(t, func(t *rapid.T) {
+		takes := rapid.IntRange(1, 8).Draw(t, "takes")
+		more := takes + rapid.IntRange(1, 4).Draw(t, "more") // up to 36 of 30 images: it may run out
+		names := func(takes int) []string {
+			return slices.Concat(clipsOf("7_theo", takes), clipsOf("7_ann", takes), clipsOf("7_bob", takes))
+		}
+		few, many := fullPlaces(t, names(takes), images), fullPlaces(t, names(more), images)
+		seen := map[int]bool{}
+		for n, p := range many {
+			if p < 0 {
+				continue
+			}
+			if seen[p] || p%10 != 7 {
+				t.Fatalf("%s has image %d, of another pair or another digit", n, p)
+			}
+			seen[p] = true
+		}
+		if len(seen) != min(3*more, 30) {
+			t.Fatalf("%d of %d clips have an image of 30", len(seen), 3*more)
+		}
+		for n, p := range few {
+			if many[n] != p {
+				t.Fatalf("%s moved from image %d to %d", n, p, many[n])
+			}
+		}
+	})
+}
+
+func TestFullMoreSpeakersMoveFewPairs(t *testing.T) {
+	images := mnist(2000)
+	theo := clipsOf("3_theo", 50)
+	before := fullPlaces(t, theo, images)
+	for _, who := range []string{"george", "jackson", "lucas", "nicolas"} { // all placed before theo
+		after := fullPlaces(t, append(clipsOf("3_"+who, 50), theo...), images)
+		moved := 0
+		for n, p := range before {
+			if after[n] != p {
+				moved++
+			}
+		}
+		// Of 200 images the newcomers take 50, so about a quarter of the 50 may be
+		// hit; half would be far out.
+		if moved > 25 {
+			t.Errorf("with %s, %d of 50 pairs moved", who, moved)
+		}
+	}
+}
+
+// clipsOf returns n names with the indices 0 to n-1.
+func clipsOf(prefix string, n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprintf("%s_%d", prefix, i))
+	}
+	return names
+}
+
+func TestLoadFromManyGoroutines(t *testing.T) {
+	src := openWith(t, paperClips(), mnist(1200), "full")
+	all := subjects(t, src)[:64]
+	got := make([][]*ingest.Sample, 8)
+	var wg sync.WaitGroup
+	for g := range got {
+		wg.Go(func() {
+			for _, s := range all {
+				x, err := src.Load(t.Context(), s)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got[g] = append(got[g], x)
+			}
+		})
+	}
+	wg.Wait()
+	for g := range got {
+		if !reflect.DeepEqual(got[g], got[0]) {
+			t.Errorf("goroutine %d loaded other samples than goroutine 0", g)
+		}
+	}
+	// A sample is the caller's: writing into it changes no other.
+	x := got[0][0]
+	clear(x.Inputs[0].Data)
+	clear(x.Inputs[1].Data)
+	y, err := src.Load(t.Context(), all[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(y, got[1][0]) {
+		t.Error("a sample changed when another was written into")
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	src := openWith(t, paperClips(), mnist(1200), "full")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	why := errors.New("enough")
+	n := 0
+	for _, err := range src.Subjects(ctx) {
+		if n++; n == 3 {
+			cancel(why)
+		}
+		if n == 4 && !errors.Is(err, why) || n > 4 {
+			t.Fatalf("value %d: got %v, want the end with %v", n, err, why)
+		}
+	}
+	if _, err := src.Load(ctx, subject("7_theo_1")); !errors.Is(err, why) {
+		t.Errorf("Load: got %v, want %v", err, why)
+	}
+	if _, err := avdigits.Dataset.Open(ctx, map[string]fs.FS{"audio": paperClips(), "images": mnist(10)}, nil); !errors.Is(err, why) {
+		t.Errorf("Open: got %v, want %v", err, why)
+	}
+}
+
+func TestLoadOfAStranger(t *testing.T) {
+	src := openWith(t, folder("7_theo_0.wav", tone()), mnist(20), "full")
+	if _, err := src.Load(t.Context(), subject("7_theo_1")); err == nil {
+		t.Error("a subject that isn't listed was loaded")
+	}
+}
+
+func TestConformance(t *testing.T) {
+	images := mnist(1200)
+	maps.Copy(images, folder("t10k-labels-idx1-ubyte.gz", zipped(cyclic(500)), "t10k-images-idx3-ubyte", numbered(500, 28, 28)))
+	for _, pairing := range []string{"paper", "full"} {
+		t.Run(pairing, func(t *testing.T) {
+			datasettest.Run(t, avdigits.Dataset, map[string]fs.FS{"audio": paperClips(), "images": images}, map[string]string{"pairing": pairing})
+		})
+	}
+}
+
+func ExampleDataset() {
+	ctx := context.Background()
+	src, err := avdigits.Dataset.Open(ctx, map[string]fs.FS{
+		"audio":  folder("recordings/7_theo_0.wav", tone()), // os.DirFS of FSDD's folder
+		"images": mnist(20),                                 // os.DirFS of MNIST's
+	}, map[string]string{"pairing": "full"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for s, err := range src.Subjects(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		x, err := src.Load(ctx, s)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(s.Key, src.Modalities().Format(x.Present), x.Inputs[0].Shape, x.Inputs[1].Shape, x.RateHz)
+	}
+	// Output: avdigits/7_theo_0 image+audio [28 28] [800] 8000
+}
