@@ -140,7 +140,8 @@ type Sample struct {
 	// millimetres, RAS+ as NIfTI has it. All zero where there is no geometry.
 	Affine   [4][4]float64
 	Location Location
-	// RateHz is the sampling rate of waveforms among the inputs, 0 without any.
+	// RateHz is the sampling rate of the waveforms among the inputs, or that
+	// features among them were made from; 0 without any.
 	RateHz int
 
 	Sources []File

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/internal/cli"
+	"github.com/lacuna-ml/lacuna/internal/progress"
+	"github.com/lacuna-ml/lacuna/internal/version"
+	"github.com/lacuna-ml/lacuna/preprocess"
+	"github.com/lacuna-ml/lacuna/shards"
+	"github.com/lacuna-ml/lacuna/shards/missing"
+	"github.com/lacuna-ml/lacuna/shards/split"
+)
+
+type ingestCmd struct {
+	Dataset string `arg:"" help:"A data set of lacuna datasets (brats, avdigits), or phantom."`
+	sourceFlags
+	Out       string `required:"" placeholder:"DIR" help:"Folder of the new data set."`
+	Overwrite bool   `help:"Replace a data set that is there; the old one stays until the new one is whole."`
+	recipe
+	SplitFile string `group:"Splits and masks" placeholder:"FILE" help:"CSV of fixed splits (columns group or subject, and split), as splits.csv of another data set."`
+
+	Seed    uint64 `default:"1" help:"Seed of every random choice."`
+	Workers int    `default:"0" placeholder:"N" help:"Subjects in work at once; 0 for one a core. The output is the same for any number."`
+	MaxBad  int    `default:"0" placeholder:"N" help:"Broken subjects to leave out and go on. With more, nothing is written."`
+	JSON    bool   `name:"json" help:"Print the summary as JSON."`
+	phantomFlags
+}
+
+// sourceFlags say where a data set's files are.
+type sourceFlags struct {
+	In     []string          `sep:"none" placeholder:"[NAME=]DIR" help:"Folder to read. Where a data set has several (avdigits: audio=DIR, images=DIR) give each, or one that holds them all."`
+	Option map[string]string `placeholder:"KEY=VALUE" help:"Option of the data set, as lacuna datasets lists them: release=2021, pairing=full."`
+}
+
+func (ingestCmd) Help() string {
+	return `Examples:
+  lacuna ingest phantom --out data/phantom
+      make synthetic brains and digits as files, and shards of them
+  lacuna ingest brats --in MICCAI_BraTS_2018_Data_Training --out data/brats --size 80x160x160
+      foreground patches for training, a covering grid for val and test
+  lacuna ingest avdigits --in audio=free-spoken-digit-dataset --in images=mnist --out data/av --split paper
+      the 1,500 pairs of the literature
+
+A broken subject never stops the others: all are read, and the broken ones are
+listed with their reasons. With more than --max-bad of them no data set is
+written. Interrupting leaves nothing half-made.
+` + cli.ExitStatus
+}
+
+func (c *ingestCmd) Run(a *app) error {
+	if c.Dataset == "phantom" {
+		return c.runPhantom(a)
+	}
+	d, err := a.registry.Lookup(c.Dataset)
+	if err != nil {
+		return cli.Usagef("%w, and phantom", err)
+	}
+	return c.ingest(a, d, c.sourceFlags, c.Out)
+}
+
+// open opens the data set at the flags' folders.
+func (f sourceFlags) open(ctx context.Context, d datasets.Dataset) (ingest.Source, error) {
+	in, err := f.folders(d)
+	if err != nil {
+		return nil, err
+	}
+	for k := range f.Option {
+		if !slices.ContainsFunc(d.Options, func(o datasets.Option) bool { return o.Name == k }) {
+			return nil, cli.Usagef("%s has no option %q: see lacuna datasets", d.Name, k)
+		}
+	}
+	return d.Open(ctx, in, f.Option)
+}
+
+// folder is a directory that knows its own name, which may tell a release.
+type folder struct {
+	fs.FS
+	name string
+}
+
+func (f folder) Name() string { return f.name }
+
+func (f sourceFlags) folders(d datasets.Dataset) (map[string]fs.FS, error) {
+	in := map[string]fs.FS{}
+	for _, arg := range f.In {
+		name, dir, named := strings.Cut(arg, "=")
+		targets := []string{name}
+		if !named || !slices.ContainsFunc(d.Inputs, func(i datasets.Input) bool { return i.Name == name }) {
+			dir, targets = arg, nil
+			for _, i := range d.Inputs {
+				targets = append(targets, i.Name)
+			}
+		}
+		if st, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("--in: %w", err)
+		} else if !st.IsDir() {
+			return nil, fmt.Errorf("--in: %s is not a folder", dir)
+		}
+		for _, t := range targets {
+			if in[t] != nil {
+				return nil, cli.Usagef("--in gives %s of %s twice", t, d.Name)
+			}
+			in[t] = folder{os.DirFS(dir), filepath.Base(filepath.Clean(dir))}
+		}
+	}
+	for _, i := range d.Inputs {
+		if in[i.Name] == nil {
+			return nil, cli.Usagef("%s needs --in %s=DIR: %s", d.Name, i.Name, i.Help)
+		}
+	}
+	return in, nil
+}
+
+// ingest reads a data set and writes its shards to out.
+func (c *ingestCmd) ingest(a *app, d datasets.Dataset, from sourceFlags, out string) error {
+	began := time.Now()
+	src, err := from.open(a.ctx, d)
+	if err != nil {
+		return err
+	}
+	plan, err := c.plan(a.ctx, d, src)
+	if err != nil {
+		return err
+	}
+	meta, err := c.meta(d, from, plan)
+	if err != nil {
+		return err
+	}
+	w, err := shards.Create(out, meta, shards.Options{
+		DType: c.DType, Compression: c.Compression, NoTensorTag: !c.TensorTag, Overwrite: c.Overwrite,
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: give another --out, or --overwrite to replace it", err)
+	} else if err != nil {
+		return err
+	}
+	defer w.Abort()
+	bad, err := c.fill(a, d, src, plan, w)
+	if err != nil {
+		return err
+	}
+	if len(bad) > c.MaxBad {
+		printBad(a.stderr, bad)
+		return &cli.Error{Code: cli.Skipped, Err: fmt.Errorf(
+			"%d of %d subjects of %s are broken and --max-bad is %d, so no data set was written: mend them, or go on without them with --max-bad %d",
+			len(bad), len(plan.subjects), d.Name, c.MaxBad, len(bad))}
+	}
+	for _, e := range bad {
+		w.Quarantine(e)
+	}
+	m, err := w.Commit()
+	if err != nil {
+		return err
+	}
+	if err := c.report(a, out, m, time.Since(began)); err != nil {
+		return err
+	}
+	if len(bad) > 0 {
+		printBad(a.stderr, bad)
+		return &cli.Error{Code: cli.Skipped, Err: fmt.Errorf("%s is whole but for %d broken subjects, which its manifest lists", out, len(bad))}
+	}
+	return nil
+}
+
+// plan is what is decided before any payload is read.
+type plan struct {
+	subjects []ingest.Subject
+	splits   *split.Assignment
+	hide     missing.Policy
+	stages   func(ingest.Subject) []preprocess.Stage
+	names    []string // definition ids, in the order of use
+}
+
+func (c *ingestCmd) plan(ctx context.Context, d datasets.Dataset, src ingest.Source) (*plan, error) {
+	p := &plan{}
+	for s, err := range src.Subjects(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		p.subjects = append(p.subjects, s)
+	}
+	if len(p.subjects) == 0 {
+		return nil, fmt.Errorf("no subject of %s was found: see lacuna datasets for the layouts", d.Name)
+	}
+	var err error
+	if p.splits, err = c.assign(p.subjects); err != nil {
+		return nil, err
+	}
+	p.hide, err = missing.Parse(c.Missing, missing.Env{
+		Modalities: d.Modalities, Subjects: p.subjects, Assignment: p.splits, Seed: c.Seed,
+		Open: func(name string) (io.ReadCloser, error) { return os.Open(filepath.Clean(name)) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--missing %s: %w", c.Missing, err)
+	}
+	train, eval, err := c.stages(d)
+	if err != nil {
+		return nil, err
+	}
+	p.stages = choose(train, eval, p.splits)
+	for _, s := range slices.Concat(train, eval) {
+		if !slices.Contains(p.names, s.Name()) {
+			p.names = append(p.names, s.Name())
+		}
+	}
+	return p, nil
+}
+
+// fill runs the pipeline into w and returns the broken subjects.
+func (c *ingestCmd) fill(a *app, d datasets.Dataset, src ingest.Source, p *plan, w *shards.Writer) ([]*ingest.SubjectError, error) {
+	var bad []*ingest.SubjectError
+	bar := progress.New(a.stderr, "ingest "+d.Name, "subject", len(p.subjects), time.Now)
+	defer bar.Done()
+	pipe := preprocess.Pipeline{
+		Stages: p.stages, Workers: workers(c.Workers), Seed: c.Seed,
+		OnError: func(e *ingest.SubjectError) error { bad = append(bad, e); return nil },
+		OnDone:  func(ingest.Subject) { bar.Add(1) },
+	}
+	for s, err := range pipe.Run(a.ctx, src, each(p.subjects)) {
+		if err != nil {
+			return nil, err
+		}
+		if len(bad) > c.MaxBad {
+			continue // nothing will be committed: read on only to list every broken subject
+		}
+		sp, ok := p.splits.Of(s.Subject)
+		if !ok {
+			continue // the list of splits leaves this subject out
+		}
+		if c.Missing != "random-drop" || sp == split.Train { // what val and test lose by chance is the evaluation's business
+			hide(s, p.hide)
+		}
+		if err := w.Append(sp, s); err != nil {
+			return nil, err
+		}
+	}
+	return bad, nil
+}
+
+// hide removes the modalities that the policy takes from a sample.
+func hide(s *ingest.Sample, policy missing.Policy) {
+	keep := policy(s.Key, s.Present)
+	for i := range s.Inputs {
+		if !keep.Has(i) {
+			s.Inputs[i] = ingest.Array{}
+		}
+	}
+	s.Present &= keep
+}
+
+func (c *ingestCmd) meta(d datasets.Dataset, from sourceFlags, p *plan) (shards.Meta, error) {
+	config, err := json.Marshal(struct {
+		Dataset string            `json:"dataset"`
+		Options map[string]string `json:"options,omitempty"`
+		Seed    uint64            `json:"seed"`
+		recipe
+	}{d.Name, from.Option, c.Seed, c.recipe})
+	return shards.Meta{
+		Dataset: d.Name, Task: string(d.Task), Modalities: d.Modalities, Classes: d.Classes,
+		Shapes: c.shapes(d), TargetShape: c.targetShape(d), Config: config, Seed: c.Seed, Tool: "lacuna " + version.Version,
+		Definitions: p.names, SplitPolicy: c.splitPolicy(), MaskPolicy: c.Missing,
+	}, err
+}
+
+func workers(n int) int {
+	if n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func each(subjects []ingest.Subject) iter.Seq2[ingest.Subject, error] {
+	return func(yield func(ingest.Subject, error) bool) {
+		for _, s := range subjects {
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+// assign gives the subjects their splits. A list that is given has the last
+// word; it may leave subjects out.
+func (c *ingestCmd) assign(subjects []ingest.Subject) (*split.Assignment, error) {
+	if c.SplitFile != "" {
+		f, err := os.Open(filepath.Clean(c.SplitFile))
+		if err != nil {
+			return nil, fmt.Errorf("--split-file: %w", err)
+		}
+		defer f.Close()
+		a, err := split.ReadCSV(f, subjects)
+		if err != nil {
+			return nil, fmt.Errorf("--split-file %s: %w", c.SplitFile, err)
+		}
+		return a, nil
+	}
+	w, err := c.weights()
+	if err != nil {
+		return nil, err
+	}
+	return split.Assign(subjects, split.Plan{Policy: c.Split, Seed: c.Seed, Weights: w})
+}
+
+func (c *ingestCmd) splitPolicy() string {
+	if c.SplitFile != "" {
+		return "file"
+	}
+	return c.Split
+}

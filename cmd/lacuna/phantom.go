@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/lacuna-ml/lacuna/ingest/datasets/phantom"
+	"github.com/lacuna-ml/lacuna/internal/cli"
+)
+
+// phantomFlags say how much of the phantom is made.
+type phantomFlags struct {
+	Cases       int      `group:"Phantom" default:"12" placeholder:"N" help:"Brains to make."`
+	Voxels      size     `group:"Phantom" default:"48x64x64" help:"Their size, D x H x W; BraTS is 155x240x240."`
+	MissingRate float64  `group:"Phantom" default:"0.1" placeholder:"P" help:"Chance that a brain lacks a modality."`
+	Takes       int      `group:"Phantom" default:"5" placeholder:"N" help:"Clips of each digit and speaker to make."`
+	Kinds       []string `group:"Phantom" default:"brats,avdigits" enum:"brats,avdigits" help:"What to make: brats, avdigits or both."`
+}
+
+// runPhantom makes files as they stand in the real layouts, then ingests them
+// as any others: the whole path is used.
+func (c *ingestCmd) runPhantom(a *app) error {
+	if len(c.In) > 0 {
+		return cli.Usagef("the phantom is made from a seed: it takes no --in")
+	}
+	files := filepath.Join(c.Out, "files")
+	var skipped error
+	for _, kind := range []string{"brats", "avdigits"} {
+		if !slices.Contains(c.Kinds, kind) {
+			continue
+		}
+		dir := filepath.Join(files, kind)
+		if err := c.makeFiles(a, kind, dir); err != nil {
+			return err
+		}
+		d, err := a.registry.Lookup(kind)
+		if err != nil {
+			return err
+		}
+		from := sourceFlags{In: []string{dir}}
+		if kind == "avdigits" {
+			from.Option = map[string]string{"pairing": "full"} // the paper's needs 50 takes
+		}
+		err = c.ingest(a, d, from, filepath.Join(c.Out, kind))
+		var coded *cli.Error
+		if errors.As(err, &coded) && coded.Code == cli.Skipped {
+			skipped = err
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return skipped
+}
+
+func (c *ingestCmd) makeFiles(a *app, kind, dir string) error {
+	var err error
+	switch kind {
+	case "brats":
+		err = phantom.WriteBraTS(a.ctx, dir, phantom.BraTSOptions{Cases: c.Cases, Seed: c.Seed, Size: [3]int{c.Voxels[2], c.Voxels[1], c.Voxels[0]}, MissingRate: c.MissingRate})
+	case "avdigits":
+		err = phantom.WriteDigits(a.ctx, dir, phantom.DigitOptions{PerDigit: c.Takes, Seed: c.Seed})
+	}
+	if err != nil {
+		return fmt.Errorf("make the phantom's %s files: %w", kind, err)
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/internal/cli"
+	"github.com/lacuna-ml/lacuna/mfcc"
+	"github.com/lacuna-ml/lacuna/preprocess"
+	"github.com/lacuna-ml/lacuna/preprocess/audio"
+	"github.com/lacuna-ml/lacuna/preprocess/patch"
+	"github.com/lacuna-ml/lacuna/preprocess/volume"
+	"github.com/lacuna-ml/lacuna/shards/split"
+)
+
+// recipe is everything that decides a data set's bytes besides its source
+// files and the seed. It stands in the manifest as the config.
+type recipe struct {
+	Axes       string  `name:"orient" group:"Volumes" default:"LPS" help:"Orientation of every volume, as three of R/L, A/P, S/I." json:"orient"`
+	Crop       bool    `group:"Volumes" default:"true" negatable:"" help:"Crop volumes to the brain." json:"crop"`
+	Normalise  string  `group:"Volumes" default:"mckd" enum:"mckd,zscore-nonzero,zscore-joint" help:"Normalisation of volumes: mckd, zscore-nonzero or zscore-joint." json:"normalise"`
+	Size       size    `group:"Volumes" default:"32x64x64" help:"Patch size, D x H x W voxels; 0x0x0 with the policy whole keeps each volume's own." json:"size"`
+	TrainPatch string  `group:"Volumes" default:"foreground" enum:"foreground,random,grid,whole" help:"How training patches are taken: foreground, random, grid or whole." json:"train_patch"`
+	EvalPatch  string  `group:"Volumes" default:"grid" enum:"foreground,random,grid,whole" help:"The same for val and test." json:"eval_patch"`
+	Patches    int     `group:"Volumes" default:"4" help:"Patches a case under foreground and random." json:"patches"`
+	Overlap    float64 `group:"Volumes" default:"0.25" help:"Overlap of neighbouring patches under grid, as a part of their size: 0 to below 1." json:"overlap"`
+
+	MFCC string `name:"mfcc" group:"Audio" default:"smil" help:"MFCC definition of waveforms: ${mfccs}; none keeps them." json:"mfcc"`
+
+	Split   string `group:"Splits and masks" default:"stratified" enum:"stratified,hash,disjoint,paper" help:"How groups are put into train, val and test: stratified, hash (adding subjects moves none), disjoint (unseen speakers or sites in test), or paper (the data set's published lists)." json:"split"`
+	Weights string `group:"Splits and masks" default:"60/10/30" help:"Parts of train, val and test." json:"weights"`
+	Missing string `group:"Splits and masks" default:"none" help:"Modalities to hide in training: none, rate:MODALITY=PERCENT (it stays in that part), random-drop, or file:MASKS.csv." json:"missing"`
+
+	DType       string `name:"dtype" group:"Shards" default:"float32" enum:"float32,float16" help:"Type of stored tensors: float32 or float16." json:"dtype"`
+	Compression string `group:"Shards" default:"none" enum:"none,zstd,lz4" help:"Compression of shards: none (read in place), zstd or lz4." json:"compression"`
+	TensorTag   bool   `group:"Shards" default:"true" negatable:"" help:"Tag tensor columns as arrow.fixed_shape_tensor; polars needs --no-tensor-tag." json:"tensor_tag"`
+}
+
+// size is D x H x W voxels, written "32x64x64".
+type size [3]int
+
+func (z size) String() string { return fmt.Sprintf("%dx%dx%d", z[0], z[1], z[2]) }
+
+// MarshalText writes 32x64x64.
+func (z size) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
+
+// UnmarshalText reads 32x64x64, or 64 for a cube.
+func (z *size) UnmarshalText(text []byte) error {
+	parts := strings.Split(string(text), "x")
+	if len(parts) == 1 {
+		parts = []string{parts[0], parts[0], parts[0]}
+	}
+	if len(parts) != 3 {
+		return fmt.Errorf("size %q: want DxHxW, like 32x64x64", text)
+	}
+	for i, p := range parts {
+		n, err := strconv.Atoi(p)
+		if err != nil || n < 0 {
+			return fmt.Errorf("size %q: want DxHxW, like 32x64x64", text)
+		}
+		z[i] = n
+	}
+	return nil
+}
+
+// weights reads "60/10/30".
+func (r recipe) weights() (split.Weights, error) {
+	parts := strings.Split(r.Weights, "/")
+	var n [3]int
+	for i, p := range parts {
+		v, err := strconv.Atoi(p)
+		if err != nil || v < 0 || len(parts) != len(n) {
+			return split.Weights{}, cli.Usagef("weights %q: want three whole numbers, train/val/test, like 60/10/30", r.Weights)
+		}
+		n[i] = v
+	}
+	return split.Weights{Train: n[0], Val: n[1], Test: n[2]}, nil
+}
+
+// stages returns the stages for the subjects of train, and those for the rest.
+func (r recipe) stages(d datasets.Dataset) (train, eval []preprocess.Stage, err error) {
+	if slices.Contains(d.Kinds, datasets.Volume) {
+		if train, eval, err = r.volumeStages(d); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i, kind := range d.Kinds {
+		if kind != datasets.Waveform || r.MFCC == "none" {
+			continue
+		}
+		c, err := mfcc.Lookup(r.MFCC)
+		if err != nil {
+			return nil, nil, cli.Usagef("%w", err)
+		}
+		s, err := audio.MFCC(i, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		train, eval = append(train, s), append(eval, s)
+	}
+	return train, eval, nil
+}
+
+func (r recipe) volumeStages(d datasets.Dataset) (train, eval []preprocess.Stage, err error) {
+	orient, err := volume.Orient(r.Axes)
+	if err != nil {
+		return nil, nil, cli.Usagef("%w", err)
+	}
+	whole := []preprocess.Stage{orient}
+	if r.Crop {
+		whole = append(whole, volume.Crop(0))
+	}
+	norm, err := volume.Normalise(r.Normalise)
+	if err != nil {
+		return nil, nil, cli.Usagef("%w", err)
+	}
+	whole = append(whole, norm)
+	o := patch.Options{Size: r.Size, Overlap: r.Overlap, Count: r.Patches}
+	for _, reg := range d.Regions {
+		o.Regions = append(o.Regions, reg.Classes)
+	}
+	for _, into := range []struct {
+		policy string
+		stages *[]preprocess.Stage
+	}{{r.TrainPatch, &train}, {r.EvalPatch, &eval}} {
+		o.Policy = into.policy
+		p, err := patch.New(o)
+		if err != nil {
+			return nil, nil, cli.Usagef("%w", err)
+		}
+		*into.stages = append(slices.Clone(whole), p)
+	}
+	return train, eval, nil
+}
+
+// choose returns the stages of a subject by its split.
+func choose(train, eval []preprocess.Stage, of *split.Assignment) func(ingest.Subject) []preprocess.Stage {
+	return func(s ingest.Subject) []preprocess.Stage {
+		if sp, _ := of.Of(s); sp == split.Train {
+			return train
+		}
+		return eval
+	}
+}
+
+// shapes returns the shape of each modality's tensors as they will be stored,
+// nil where it differs from sample to sample.
+func (r recipe) shapes(d datasets.Dataset) [][]int {
+	out := make([][]int, len(d.Kinds))
+	for i, kind := range d.Kinds {
+		if d.Shapes != nil {
+			out[i] = d.Shapes[i]
+		}
+		switch {
+		case kind == datasets.Volume && r.fixedSize():
+			out[i] = r.Size[:]
+		case kind == datasets.Waveform && r.MFCC != "none":
+			out[i] = mfccShape(r.MFCC)
+		}
+	}
+	return out
+}
+
+func (r recipe) targetShape(d datasets.Dataset) []int {
+	if d.Task == datasets.Segmentation && r.fixedSize() {
+		return r.Size[:]
+	}
+	return nil
+}
+
+// fixedSize reports whether every patch has the recipe's size: not so for
+// whole volumes that keep their own.
+func (r recipe) fixedSize() bool { return r.Size != size{} }
+
+// mfccShape returns coefficients x frames, nil where the frames follow the
+// signal.
+func mfccShape(name string) []int {
+	c, err := mfcc.Lookup(name)
+	if err != nil {
+		return nil // stages says so
+	}
+	if c, err = c.Resolve(); err != nil || c.Frames < 0 {
+		return nil
+	}
+	return []int{c.Coefs, c.Frames}
+}

@@ -1,0 +1,49 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile replaces the file at path by data, with the permissions perm before
+// umask. After an error the old file, if any, is as it was.
+func WriteFile(path string, data []byte, perm fs.FileMode) error {
+	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".partial")
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
+	if err != nil {
+		return fmt.Errorf("atomicfile: %w", err)
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		return fmt.Errorf("atomicfile: write %s: %w", path, errors.Join(err, os.Remove(tmp)))
+	}
+	// From here the new file is there; only its durability is in doubt.
+	if err := SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("atomicfile: %w", err)
+	}
+	return nil
+}
+
+// SyncDir makes the names in a directory durable. Systems that can't sync a
+// directory are taken to need no such thing.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if isUnsupported(err) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
+}

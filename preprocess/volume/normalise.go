@@ -1,0 +1,269 @@
+package volume
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/preprocess"
+)
+
+// scale maps the intensities of one modality: v becomes (min(v, top) - mean) *
+// inv, but zero becomes 0 where stays is set. The zero scale makes all of it 0.
+type scale struct {
+	mean, inv, top float64
+	stays          bool
+	zero           float64 // after the clip
+}
+
+func (c scale) of(v float32) float32 {
+	x := float64(v)
+	if x > c.top { // not the built-in min, which takes twice as long for the sake of NaN
+		x = c.top
+	}
+	if c.inv == 0 || c.stays && x == c.zero {
+		return 0 // not -0
+	}
+	return float32((x - c.mean) * c.inv)
+}
+
+type normalise struct {
+	name string
+	// joint says whether only voxels where the sum over the present modalities
+	// is above 0 are looked at.
+	joint bool
+	// scale finds the scale from the intensities of the whole volume, and says
+	// what is odd.
+	scale func(t tally, background float32) (scale, []string)
+}
+
+func normalisations() []normalise {
+	return []normalise{
+		{name: "mckd", scale: mckd},
+		{name: "zscore-nonzero", scale: nonzero},
+		{name: "zscore-joint", scale: zscore, joint: true},
+	}
+}
+
+// Normalisations returns the names that [Normalise] knows.
+func Normalisations() []string {
+	var names []string
+	for _, n := range normalisations() {
+		names = append(names, n.name)
+	}
+	return names
+}
+
+// Normalise returns the stage of one of the definitions of intensity that are
+// in use on BraTS. They make three different data sets, so the name stands in
+// Definitions: "mckd/1". Mean and standard deviation (of the population) are
+// taken in float64.
+//
+//   - "mckd", as MCKD's data loader does. Per modality: a histogram of int(max)
+//     bins over min to max (numpy.histogram); the number of its last bin with
+//     50 voxels or more is the top that larger values are set to; then z-score
+//     over the voxels that differ from the background, which becomes 0. Where
+//     max is below 1 or no bin has 50 voxels nothing is clipped.
+//   - "zscore-nonzero", as nnU-Net does. Per modality: z-score over the voxels
+//     that are not 0, which stays 0.
+//   - "zscore-joint", as RFNet, mmFormer and IM-Fuse do: z-score of every voxel
+//     by mean and deviation over those where the sum of the modalities is above
+//     0. So the background becomes a number below zero, not 0.
+//
+// What Crop cut away counts as background, so both orders give the same bits.
+// Background is scaled along. A modality that is constant where it is looked at
+// becomes all 0, with a Warning; so does its Background. One with NaN or
+// infinity is a SubjectError: neither ever comes out. It works in place.
+func Normalise(name string) (preprocess.Stage, error) {
+	for _, n := range normalisations() {
+		if n.name == name {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("volume: normalisation %q is not one of %s", name, strings.Join(Normalisations(), ", "))
+}
+
+func (n normalise) Name() string { return n.name + "/1" }
+
+func (n normalise) Apply(ctx context.Context, _ *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
+	shape, err := shapeOf(s)
+	if err != nil {
+		return err
+	}
+	var mask []bool
+	outside := cutAway(s, shape)
+	if n.joint {
+		mask = jointMask(s)
+		if sum := jointSum(s); !(sum > 0) {
+			outside = 0
+		}
+	}
+	// Every scale is found before anything is written: a later modality's fault
+	// must not leave a sample half done, nor a mask see scaled values.
+	scales, tallies := make([]scale, len(s.Inputs)), make([]tally, len(s.Inputs))
+	for i := range s.Present.All() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		var bg float32
+		if s.Background != nil {
+			bg = s.Background[i]
+		} else if v := s.Inputs[i].Data; len(v) > 0 {
+			bg = v[0]
+		}
+		t, ok := tallyOf(s.Inputs[i].Data, mask, bg, outside)
+		if !ok {
+			return fault(s, "nonfinite", "repair the file or leave the subject out", "%s holds NaN or infinity", nameOf(s, i))
+		}
+		var odd []string
+		scales[i], odd = n.scale(t, bg)
+		if n.joint && !scales[i].finite(s.Inputs[i].Data, bg) {
+			scales[i], odd = scale{}, []string{"it varies so little where the modalities are above 0 that the rest would overflow, so all of it becomes 0"}
+		}
+		tallies[i] = t
+		for _, text := range odd {
+			s.Warnings = append(s.Warnings, ingest.Problem{Kind: "intensity", Reason: nameOf(s, i) + ": " + text})
+		}
+	}
+	for i := range s.Present.All() {
+		scales[i].apply(s.Inputs[i].Data, tallies[i])
+	}
+	s.Background = scaled(s.Background, scales, s)
+	s.Definitions = append(s.Definitions, n.Name())
+	emit(s)
+	return nil
+}
+
+func scaled(background []float32, scales []scale, s *ingest.Sample) []float32 {
+	if background == nil {
+		return nil
+	}
+	out := make([]float32, len(background)) // others may hold the old slice
+	for i := range s.Present.All() {
+		out[i] = scales[i].of(background[i])
+	}
+	return out
+}
+
+// finite reports whether all of v and the background stay finite. Values that a
+// deviation was taken over do; those outside of a mask need not.
+func (c scale) finite(v []float32, background float32) bool {
+	lo, hi := background, background
+	for _, x := range v {
+		if x < lo {
+			lo = x
+		}
+		if x > hi {
+			hi = x
+		}
+	}
+	a, b := c.of(lo), c.of(hi)
+	return a-a == 0 && b-b == 0
+}
+
+// apply scales v in place. Of whole numbers it looks most up in a table, which
+// takes a third of the time; t need not have every value of v.
+func (c scale) apply(v []float32, t tally) {
+	var table []float32
+	lo := int32(t.lo)
+	if t.whole {
+		table = make([]float32, int(t.hi-t.lo)+1) // at most tableN
+		for i := range table {
+			table[i] = c.of(float32(int(lo) + i))
+		}
+	}
+	for i, x := range v {
+		k := int32(x)
+		if at := uint32(k - lo); int(at) < len(table) && float32(k) == x {
+			v[i] = table[at]
+		} else {
+			v[i] = c.of(x)
+		}
+	}
+}
+
+// cutAway returns how many voxels of the whole volume s lacks.
+func cutAway(s *ingest.Sample, shape [3]int) int {
+	whole, here := 1, 1
+	for d := range 3 {
+		n := s.Location.Volume[d]
+		whole *= n
+		here *= max(min(s.Location.Offset[d]+shape[d], n)-max(s.Location.Offset[d], 0), 0)
+	}
+	return whole - here
+}
+
+// jointMask says of each voxel whether the sum of the present modalities, in
+// float32 and in their order, is above 0.
+func jointMask(s *ingest.Sample) []bool {
+	var sum []float32
+	for i := range s.Present.All() {
+		v := s.Inputs[i].Data
+		if sum == nil {
+			sum = make([]float32, len(v))
+		}
+		for j, x := range v {
+			sum[j] += x
+		}
+	}
+	mask := make([]bool, len(sum))
+	for j, x := range sum {
+		mask[j] = x > 0
+	}
+	return mask
+}
+
+// jointSum is jointMask's sum for a voxel of the background.
+func jointSum(s *ingest.Sample) (sum float32) {
+	if s.Background == nil {
+		return 0
+	}
+	for i := range s.Present.All() {
+		sum += s.Background[i]
+	}
+	return sum
+}
+
+// nameOf returns the name of modality i as far as s knows: by the role of its
+// source where each modality has one.
+func nameOf(s *ingest.Sample, i int) string {
+	var roles []string
+	for _, f := range s.Sources {
+		if f.Role != "target" {
+			roles = append(roles, f.Role)
+		}
+	}
+	if len(roles) == s.Present.Count() {
+		return "modality " + roles[(s.Present&(1<<i-1)).Count()]
+	}
+	return fmt.Sprintf("modality %d", i)
+}
+
+func mckd(t tally, background float32) (scale, []string) {
+	top, odd := math.Inf(1), []string(nil)
+	switch i, found := t.lastBin(50); {
+	case t.hi < 1:
+		odd = append(odd, fmt.Sprintf("the largest value is %g, so that mckd's histogram has no bins and nothing is clipped", t.hi))
+	case !found:
+		odd = append(odd, "no bin of mckd's histogram has 50 voxels, so nothing is clipped")
+	default:
+		top = i
+	}
+	zero := min(float64(background), top) // MCKD reads voxel 0,0,0 after the clip
+	c, more := t.zscore(top, func(v float64) bool { return v != zero })
+	c.stays, c.zero = true, zero
+	return c, append(odd, more...)
+}
+
+func nonzero(t tally, _ float32) (scale, []string) {
+	c, odd := t.zscore(math.Inf(1), func(v float64) bool { return v != 0 })
+	c.stays = true
+	return c, odd
+}
+
+func zscore(t tally, _ float32) (scale, []string) {
+	return t.zscore(math.Inf(1), func(float64) bool { return true })
+}

@@ -1,0 +1,205 @@
+package volume
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/preprocess"
+)
+
+type orient struct {
+	axes string // three letters, for x, y, z
+	goal [3]axis
+}
+
+// axis is a direction of the world: 0, 1, 2 for left-right, back-front,
+// foot-head, and whether it runs to L, P or I rather than to R, A or S.
+type axis struct {
+	world    int
+	negative bool
+}
+
+// Orient returns the stage that permutes and flips volumes so that their voxel
+// axes x, y, z run to axes: three of R/L, A/P, S/I, each pair once; "" is
+// "LPS", which BraTS has. It moves voxels and interpolates none: an oblique
+// affine counts as the axes nearest to its own.
+//
+// It updates Affine and Location, whose Axes become those that the volume had
+// unless they are set. A volume that is as wanted already is not copied. A
+// sample whose affine is singular or not finite is a SubjectError. Its name is
+// "orient-lps/1".
+func Orient(axes string) (preprocess.Stage, error) {
+	if axes == "" {
+		axes = "LPS"
+	}
+	goal, err := parseAxes(axes)
+	if err != nil {
+		return nil, err
+	}
+	return orient{axes, goal}, nil
+}
+
+// letters has the two ends of each axis of the world, the positive first.
+var letters = [3]string{"RL", "AP", "SI"}
+
+func parseAxes(text string) (goal [3]axis, err error) {
+	seen := [3]bool{}
+	for i, c := range text {
+		w := 0
+		for w < 3 && !strings.ContainsRune(letters[w], c) {
+			w++
+		}
+		if len(text) != 3 || w == 3 || seen[w] {
+			return goal, fmt.Errorf("volume: axes %q: want three letters, one each of R/L, A/P and S/I", text)
+		}
+		seen[w] = true
+		goal[i] = axis{w, rune(letters[w][1]) == c}
+	}
+	if text == "" {
+		return goal, fmt.Errorf("volume: no axes")
+	}
+	return goal, nil
+}
+
+func (o orient) Name() string { return "orient-" + strings.ToLower(o.axes) + "/1" }
+
+func (o orient) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
+	shape, err := shapeOf(s)
+	if err != nil {
+		return err
+	}
+	has, ok := nearestAxes(s.Affine)
+	if !ok {
+		return fault(s, "affine", "set the sform or qform of the files, or leave the orientation as it is",
+			"the affine is singular or not finite, so the orientation is unknown")
+	}
+	locate(s, shape)
+	if s.Location.Axes == "" {
+		for _, a := range has {
+			s.Location.Axes += string(letters[a.world][toInt(a.negative)])
+		}
+	}
+	if m := between(has, o.goal); m != (move{from: [3]int{0, 1, 2}}) {
+		m.apply(s, shape)
+	}
+	s.Definitions = append(s.Definitions, o.Name())
+	emit(s)
+	return nil
+}
+
+func toInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// nearestAxes returns the permutation of the world's axes that has the largest
+// sum of cosines with the voxel axes x, y, z of the affine, and whether the
+// affine has three independent axes at all.
+func nearestAxes(affine [4][4]float64) (best [3]axis, ok bool) {
+	var cos [3][3]float64 // voxel axis, world axis
+	for v := range 3 {
+		norm := math.Hypot(math.Hypot(affine[0][v], affine[1][v]), affine[2][v])
+		for w := range 3 {
+			cos[v][w] = affine[w][v] / norm
+		}
+	}
+	det := cos[0][0]*(cos[1][1]*cos[2][2]-cos[1][2]*cos[2][1]) -
+		cos[0][1]*(cos[1][0]*cos[2][2]-cos[1][2]*cos[2][0]) +
+		cos[0][2]*(cos[1][0]*cos[2][1]-cos[1][1]*cos[2][0])
+	// The volume of three unit vectors: below 1e-6 they lie in a plane to
+	// within float32's precision, which is what headers have. NaN fails too.
+	if !(math.Abs(det) > 1e-6) {
+		return best, false
+	}
+	most := -1.0
+	for _, p := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		sum := 0.0
+		for v, w := range p {
+			sum += math.Abs(cos[v][w])
+		}
+		if sum <= most {
+			continue
+		}
+		most = sum
+		for v, w := range p {
+			best[v] = axis{w, cos[v][w] < 0}
+		}
+	}
+	return best, true
+}
+
+// move says where each new voxel axis (x, y, z) comes from.
+type move struct {
+	from [3]int
+	flip [3]bool
+}
+
+func between(has, goal [3]axis) (m move) {
+	for n, g := range goal {
+		for o, h := range has {
+			if h.world == g.world {
+				m.from[n], m.flip[n] = o, h.negative != g.negative
+			}
+		}
+	}
+	return m
+}
+
+// apply moves the arrays, the affine and the location of s, all of whose
+// volumes are D x H x W as shape says.
+func (m move) apply(s *ingest.Sample, shape [3]int) {
+	old := [3]int{shape[2], shape[1], shape[0]} // x, y, z
+	stride := [3]int{1, shape[2], shape[2] * shape[1]}
+	var n, step [3]int
+	base := 0
+	affine := s.Affine
+	loc := s.Location
+	for a, from := range m.from {
+		n[a], step[a] = old[from], stride[from]
+		d, o := 2-a, 2-from // the same axes in D, H, W
+		loc.Volume[d], loc.Offset[d] = s.Location.Volume[o], s.Location.Offset[o]
+		for w := range 3 {
+			affine[w][a] = s.Affine[w][from]
+		}
+		if !m.flip[a] {
+			continue
+		}
+		base += (n[a] - 1) * step[a]
+		step[a] = -step[a]
+		loc.Offset[d] = s.Location.Volume[o] - s.Location.Offset[o] - n[a]
+		for w := range 3 {
+			affine[w][3] += s.Affine[w][from] * float64(n[a]-1)
+			affine[w][a] = -s.Affine[w][from]
+		}
+	}
+	s.Affine, s.Location = affine, loc
+	to := []int{n[2], n[1], n[0]}
+	for i := range s.Present.All() {
+		s.Inputs[i] = ingest.Array{Shape: to, Data: gather(s.Inputs[i].Data, n, step, base)}
+	}
+	if len(s.Target.Shape) == 3 {
+		s.Target = ingest.Labels{Shape: to, Data: gather(s.Target.Data, n, step, base)}
+	}
+}
+
+// gather returns the n[2] x n[1] x n[0] elements of src that start at base and
+// are step apart along x, y and z.
+func gather[T any](src []T, n, step [3]int, base int) []T {
+	dst := make([]T, 0, len(src))
+	for z := range n[2] {
+		for y := range n[1] {
+			at := base + z*step[2] + y*step[1]
+			for range n[0] {
+				dst = append(dst, src[at])
+				at += step[0]
+			}
+		}
+	}
+	return dst
+}
