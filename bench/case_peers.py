@@ -54,8 +54,9 @@ def numpy_case(job):
         inside = v[mask]
         vols[i] = np.where(mask, (v - inside.mean()) / inside.std(), 0).astype(np.float32)
     regions = [np.argwhere(seg == 4), np.argwhere(seg > 0), np.argwhere((seg == 1) | (seg == 4))]
+    regions = [r for r in regions if len(r)]
     for k in range(PATCHES):
-        at = regions[rng.integers(3)]
+        at = regions[rng.integers(len(regions))]
         centre = at[rng.integers(len(at))]
         start = [int(np.clip(c - s // 2, 0, max(0, n - s))) for c, s, n in zip(centre, SIZE, seg.shape)]
         cut = tuple(slice(a, a + s) for a, s in zip(start, SIZE))

@@ -24,14 +24,14 @@ type Extractor struct {
 	use level
 
 	fft     *fft
-	window  []float32 // a multiple of lanes long, halved: see fft.power
+	window  []float64 // FFT long, halved: see fft.power
 	spans   []span
 	weights []float32
 	matrix  []float32
 
 	signal []float32 // a changed copy of the signal, where it must be changed
 	edge   []float32 // lanes frames that are not a run of the signal
-	rows   []float32 // FFT rows
+	rows   []float64 // FFT rows
 	power  []float32 // FFT/2+1 rows
 	bands  []float32 // log mel bands: block by block, Mels rows each
 	folded []float32 // 2 foldRows(Mels) rows
@@ -51,7 +51,7 @@ func New(c Config) (*Extractor, error) {
 	e.spans, e.weights = melBands(c, r)
 	e.matrix = dctMatrix(c, r)
 	e.edge = make([]float32, lanes*len(e.window))
-	e.rows = make([]float32, c.FFT*lanes)
+	e.rows = make([]float64, c.FFT*lanes)
 	e.power = make([]float32, (c.FFT/2+1)*lanes)
 	e.folded = make([]float32, 2*foldRows(c.Mels)*lanes)
 	e.coefs = make([]float32, (c.Coefs+dctGroup-1)/dctGroup*dctGroup*lanes)
@@ -60,20 +60,14 @@ func New(c Config) (*Extractor, error) {
 
 // halfWindow returns half the window, so that the packed transform, which
 // gives twice the spectrum, gives it right.
-func halfWindow(c Config, r recipe) []float32 {
-	w, first := hann(c.Window), 0
+func halfWindow(c Config, r recipe) []float64 {
+	w, first := hann(c.Window), (c.FFT-c.Window)/2
 	if r.kaldi {
-		w = povey(c.Window)
-	} else {
-		first = (c.FFT - c.Window) / 2
+		w, first = povey(c.Window), 0
 	}
-	n := first + c.Window
-	if !r.kaldi {
-		n = c.FFT
-	}
-	half := make([]float32, (n+lanes-1)/lanes*lanes)
+	half := make([]float64, c.FFT)
 	for i, v := range w {
-		half[first+i] = float32(v) / 2
+		half[first+i] = v / 2
 	}
 	return half
 }
@@ -189,10 +183,5 @@ func (e *Extractor) spectrum(src source, first, frames int) {
 			e.energy[first+l] = e.kaldiFrame(l, src.exponent)
 		}
 	}
-	load(e.rows, &at, e.window, e.use)
-	e.fft.transform(e.rows, e.use)
-	e.fft.power(e.power, e.rows, e.use)
-	if n := len(e.window) * lanes; n < len(e.rows) {
-		clear(e.rows[n:])
-	}
+	e.fft.power(e.power, e.rows, &at, e.window, e.use)
 }

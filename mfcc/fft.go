@@ -5,28 +5,32 @@ import "math"
 // fft is the plan of a real transform of n points for lanes frames at once, as
 // a complex transform of m = n/2 points. It has no state beyond tables.
 //
-// Data is rows of lanes float32: row t holds sample t of every frame. Rows 2j
+// Data is rows of lanes float64: row t holds sample t of every frame. Rows 2j
 // and 2j+1 are at the same time real and imaginary part of point j of the
 // complex transform. So no instruction ever moves a value between lanes, and
 // the order of operations in a lane is the same on any machine.
+//
+// float64, because the weakest band that counts is 80 dB below the loudest:
+// there, what float32 rounds off a pure tone is heard (see doc.go).
 type fft struct {
 	m      int
-	stages []stage
-	last   int    // radix of the last, untwiddled pass: 4, or 2
-	pairs  []pair // unpacks the complex spectrum to the real one
+	stages []stage // at least one
+	last   int     // radix of the last, untwiddled pass: 4, or 2
+	pairs  []pair  // unpacks the complex spectrum to the real one
 }
 
 // stage is a pass of radix-4 butterflies over blocks of 4q points.
 type stage struct {
 	q       int
-	twiddle []float32 // w^j, w^2j, w^3j for j < q, w = exp(-2 pi i / 4q)
+	twiddle []float64 // w^j, w^2j, w^3j for j < q, w = exp(-2 pi i / 4q)
 }
 
-// pair says where points k and m-k of the complex spectrum lie, as byte
-// offsets, and holds -i exp(-2 pi i k / n).
+// pair says where points k and m-k of the complex spectrum lie (a, b) and
+// where bins k and m-k of the real one go (low, high), as byte offsets, and
+// holds -i exp(-2 pi i k / n).
 type pair struct {
-	a, b   int32
-	re, im float32
+	a, b, low, high int32
+	re, im          float64
 }
 
 func newFFT(n int) *fft {
@@ -34,27 +38,52 @@ func newFFT(n int) *fft {
 	left := f.m
 	for ; left > 4; left /= 4 {
 		q := left / 4
-		tw := make([]float32, 0, 6*q)
+		tw := make([]float64, 0, 6*q)
 		for j := range q {
 			for p := 1; p <= 3; p++ {
 				sin, cos := math.Sincos(-2 * math.Pi * float64(p*j) / float64(left))
-				tw = append(tw, float32(cos), float32(sin))
+				tw = append(tw, cos, sin)
 			}
 		}
 		f.stages = append(f.stages, stage{q, tw})
 	}
 	f.last = left
-	const pointBytes = 2 * lanes * 4
-	for k := range f.m/2 + 1 {
-		sin, cos := math.Sincos(-2 * math.Pi * float64(k) / float64(n))
-		a, b := f.place(k), f.place((f.m-k)%f.m)
-		f.pairs = append(f.pairs, pair{int32(a * pointBytes), int32(b * pointBytes), float32(sin), float32(-cos)})
-	}
+	f.pairs = f.unpacking()
 	return f
 }
 
-// place returns where in the output of transform point k of the spectrum is:
-// decimation in frequency leaves it in digit-reversed order.
+// edgePairs is how many pairs stand before the groups of four, see unpacking.
+const edgePairs = 3
+
+// unpacking returns the pairs, every bin in at least one. With q = m/4, first
+// come points 0, q and 2q, and then, for each k from 1 to q/2, points k, k+q,
+// k+2q and k+3q: where the last pass is of radix 4, these are the block that
+// it makes of four points, and their partners are the block of q-k, backwards.
+func (f *fft) unpacking() []pair {
+	const pointBytes, rowBytes = 2 * lanes * 8, lanes * 4
+	var pairs []pair
+	add := func(k int) {
+		sin, cos := math.Sincos(-math.Pi * float64(k) / float64(f.m))
+		pairs = append(pairs, pair{
+			a: int32(f.place(k) * pointBytes), b: int32(f.place((f.m-k)%f.m) * pointBytes),
+			low: int32(k * rowBytes), high: int32((f.m - k) * rowBytes),
+			re: sin, im: -cos,
+		})
+	}
+	q := f.m / 4
+	for t := range edgePairs {
+		add(t * q)
+	}
+	for k := 1; k <= q/2; k++ {
+		for t := range 4 {
+			add(k + t*q)
+		}
+	}
+	return pairs
+}
+
+// place returns where in the output of the last pass point k of the spectrum
+// is: decimation in frequency leaves it in digit-reversed order.
 func (f *fft) place(k int) int {
 	at := 0
 	for _, s := range f.stages {
@@ -65,13 +94,21 @@ func (f *fft) place(k int) int {
 }
 
 // blockPoints is how many points are transformed to the end before the next
-// block is begun: 16 KB, so that they stay in a 32 KB first-level cache.
+// block is begun: 32 KB, so that they stay in the first-level cache.
 const blockPoints = 256
 
-// transform replaces the m points of x by their spectrum.
-func (f *fft) transform(x []float32, use level) { f.pass(x[:f.m*2*lanes], 0, use) }
+// power writes to dst, rows 0 to m, four times the power spectrum of the
+// windowed frames, each of n samples. x is room for n rows.
+func (f *fft) power(dst []float32, x []float64, frames *[lanes]*float32, window []float64, use level) {
+	x = x[:f.m*2*lanes]
+	first(x, frames, window, f.stages[0], use)
+	for b := range 4 {
+		f.pass(x[b*len(x)/4:(b+1)*len(x)/4], 1, use)
+	}
+	last(dst[:(f.m+1)*lanes], x, f.pairs, f.last, use)
+}
 
-func (f *fft) pass(x []float32, i int, use level) {
+func (f *fft) pass(x []float64, i int, use level) {
 	points := len(x) / (2 * lanes)
 	for ; i < len(f.stages); i++ {
 		s := f.stages[i]
@@ -83,15 +120,4 @@ func (f *fft) pass(x []float32, i int, use level) {
 			return
 		}
 	}
-	if f.last == 4 {
-		dif4Last(x, points/4, use)
-	} else {
-		dif2Last(x, points/2, use)
-	}
-}
-
-// power writes to dst, rows 0 to m, four times the power spectrum of the frames
-// whose transform x is.
-func (f *fft) power(dst, x []float32, use level) {
-	unpack(dst[:(f.m+1)*lanes], x[:f.m*2*lanes], f.pairs, use)
 }

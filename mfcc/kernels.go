@@ -23,26 +23,26 @@ const (
 )
 
 // The functions below are the specification of the kernels, and what runs
-// where there is no assembly. Products are converted to float32 before they
-// are summed: this forbids the compiler to fuse the two (as it does on arm64),
+// where there is no assembly. Products are converted to their own type before
+// they are summed: this forbids the compiler to fuse the two (as it does on arm64),
 // so that results are the same to the bit everywhere.
 
 // loadPlain writes windowed samples as rows: dst[t][l] = frames[l][t] window[t].
-func loadPlain(dst []float32, frames *[lanes]*float32, window []float32) {
+func loadPlain(dst []float64, frames *[lanes]*float32, window []float64) {
 	for l, p := range frames {
 		for t, v := range floats(p, len(window)) {
-			dst[t*lanes+l] = float32(v * window[t])
+			dst[t*lanes+l] = float64(v) * window[t]
 		}
 	}
 }
 
-func at(x []float32, i int) *row { return (*row)(x[i*lanes:]) }
+func at[T float32 | float64](x []T, i int) *[lanes]T { return (*[lanes]T)(x[i*lanes:]) }
 
 // dif4Plain does radix-4 butterflies, decimation in frequency, in place, on
 // blocks of 4q points: a, b, c, d at distance q become
 //
 //	a+b+c+d, (a-ib-c+id) w^j, (a-b+c-d) w^2j, (a+ib-c-id) w^3j.
-func dif4Plain(x, tw []float32, q, blocks int) {
+func dif4Plain(x, tw []float64, q, blocks int) {
 	for b := range blocks {
 		for j := range q {
 			p := (b*4*q + j) * 2
@@ -52,24 +52,24 @@ func dif4Plain(x, tw []float32, q, blocks int) {
 				at(x, p)[l], at(x, p+1)[l] = r[0], i[0]
 				for k := 1; k < 4; k++ {
 					wr, wi := w[2*k-2], w[2*k-1]
-					at(x, p+2*k*q)[l] = float32(r[k]*wr) - float32(i[k]*wi)
-					at(x, p+2*k*q+1)[l] = float32(r[k]*wi) + float32(i[k]*wr)
+					at(x, p+2*k*q)[l] = float64(r[k]*wr) - float64(i[k]*wi)
+					at(x, p+2*k*q+1)[l] = float64(r[k]*wi) + float64(i[k]*wr)
 				}
 			}
 		}
 	}
 }
 
-func butterfly(x []float32, p, d, l int) (r, i [4]float32) {
+func butterfly(x []float64, p, d, l int) (r, i [4]float64) {
 	sr, si := at(x, p)[l]+at(x, p+2*d)[l], at(x, p+1)[l]+at(x, p+2*d+1)[l]
 	dr, di := at(x, p)[l]-at(x, p+2*d)[l], at(x, p+1)[l]-at(x, p+2*d+1)[l]
 	tr, ti := at(x, p+d)[l]+at(x, p+3*d)[l], at(x, p+d+1)[l]+at(x, p+3*d+1)[l]
 	er, ei := at(x, p+d)[l]-at(x, p+3*d)[l], at(x, p+d+1)[l]-at(x, p+3*d+1)[l]
-	return [4]float32{sr + tr, dr + ei, sr - tr, dr - ei}, [4]float32{si + ti, di - er, si - ti, di + er}
+	return [4]float64{sr + tr, dr + ei, sr - tr, dr - ei}, [4]float64{si + ti, di - er, si - ti, di + er}
 }
 
 // dif4LastPlain is dif4Plain for q = 1, where every twiddle is 1.
-func dif4LastPlain(x []float32, blocks int) {
+func dif4LastPlain(x []float64, blocks int) {
 	for b := range blocks {
 		for l := range lanes {
 			r, i := butterfly(x, b*8, 2, l)
@@ -81,7 +81,7 @@ func dif4LastPlain(x []float32, blocks int) {
 }
 
 // dif2LastPlain turns neighbours a, b into a+b, a-b.
-func dif2LastPlain(x []float32, blocks int) {
+func dif2LastPlain(x []float64, blocks int) {
 	for b := range blocks {
 		for h := range 2 {
 			p, q := at(x, b*4+h), at(x, b*4+2+h)
@@ -95,22 +95,37 @@ func dif2LastPlain(x []float32, blocks int) {
 // unpackPlain writes the power of bins k and m-k from points k and m-k of the
 // packed spectrum Z: with E = Z[k] + conj Z[m-k] and O = Z[k] - conj Z[m-k],
 // bin k is E + vO and bin m-k is conj(E - vO), v = -i exp(-2 pi i k/n), each
-// twice what it is.
-func unpackPlain(dst, x []float32, pairs []pair) {
-	m := len(dst)/lanes - 1
-	for k, p := range pairs {
-		a, b := int(p.a)/(4*lanes), int(p.b)/(4*lanes)
-		low, high := at(dst, k), at(dst, m-k)
+// twice what it is. From here on values are float32.
+func unpackPlain(dst []float32, x []float64, pairs []pair) {
+	for _, p := range pairs {
+		a, b := int(p.a)/(8*lanes), int(p.b)/(8*lanes)
+		low, high := at(dst, int(p.low)/(4*lanes)), at(dst, int(p.high)/(4*lanes))
 		for l := range lanes {
 			ar, ai, br, bi := at(x, a)[l], at(x, a+1)[l], at(x, b)[l], at(x, b+1)[l]
 			er, ei, or, oi := ar+br, ai-bi, ar-br, ai+bi
-			tr := float32(or*p.re) - float32(oi*p.im)
-			ti := float32(oi*p.re) + float32(or*p.im)
+			tr := float64(or*p.re) - float64(oi*p.im)
+			ti := float64(oi*p.re) + float64(or*p.im)
 			ur, ui, dr, di := er+tr, ei+ti, er-tr, ei-ti
-			low[l] = float32(ur*ur) + float32(ui*ui)
-			high[l] = float32(dr*dr) + float32(di*di)
+			low[l] = float32(float64(ur*ur) + float64(ui*ui))
+			high[l] = float32(float64(dr*dr) + float64(di*di))
 		}
 	}
+}
+
+// firstPlain is load and the first pass of butterflies.
+func firstPlain(x []float64, frames *[lanes]*float32, window []float64, s stage) {
+	loadPlain(x, frames, window)
+	dif4Plain(x, s.twiddle, s.q, 1)
+}
+
+// lastPlain is the last pass, of radix 4 or 2, and unpack.
+func lastPlain(dst []float32, x []float64, pairs []pair, radix int) {
+	if radix == 4 {
+		dif4LastPlain(x, len(x)/(8*lanes))
+	} else {
+		dif2LastPlain(x, len(x)/(4*lanes))
+	}
+	unpackPlain(dst, x, pairs)
 }
 
 // melPlain sums weighted bins: a row of dst a band.

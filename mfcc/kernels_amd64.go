@@ -13,28 +13,28 @@ import (
 // must hold what the counts ask for: the wrappers below see to that.
 
 //go:noescape
-func loadAVX2(dst *float32, frames *[lanes]*float32, window *float32, n int)
+func loadAVX2(dst *float64, frames *[lanes]*float32, window *float64, n int)
 
 //go:noescape
-func dif4AVX2(x, twiddle *float32, q, blocks int)
+func firstAVX512(dst *float64, frames *[lanes]*float32, window, twiddle *float64, q int)
 
 //go:noescape
-func dif4AVX512(x, twiddle *float32, q, blocks int)
+func dif4AVX2(x, twiddle *float64, q, blocks int)
 
 //go:noescape
-func dif4LastAVX2(x *float32, blocks int)
+func dif4AVX512(x, twiddle *float64, q, blocks int)
 
 //go:noescape
-func dif4LastAVX512(x *float32, blocks int)
+func dif4LastAVX2(x *float64, blocks int)
 
 //go:noescape
-func dif2LastAVX2(x *float32, blocks int)
+func dif2LastAVX2(x *float64, blocks int)
 
 //go:noescape
-func unpackAVX2(low, high, x *float32, pairs *pair, n int)
+func unpackAVX2(dst *float32, x *float64, pairs *pair, n int)
 
 //go:noescape
-func unpackAVX512(low, high, x *float32, pairs *pair, n int)
+func lastAVX512(dst *float32, x *float64, pairs *pair, n int)
 
 //go:noescape
 func melAVX2(dst, power *float32, spans *span, weights *float32, bands int)
@@ -64,17 +64,22 @@ func best() level {
 
 func floats(p *float32, n int) []float32 { return unsafe.Slice(p, n) }
 
-// load's frames must each point to len(window) samples, a multiple of lanes.
-func load(dst []float32, frames *[lanes]*float32, window []float32, use level) {
+// first's frames must each point to len(window) samples, 8 s.q.
+func first(x []float64, frames *[lanes]*float32, window []float64, s stage, use level) {
 	if use == plain {
-		loadPlain(dst, frames, window)
+		firstPlain(x, frames, window, s)
 		return
 	}
-	_ = dst[:len(window)*lanes]
-	loadAVX2(&dst[0], frames, &window[0], len(window))
+	_, _ = x[:8*s.q*lanes], window[:8*s.q]
+	if use == avx512 {
+		firstAVX512(&x[0], frames, &window[0], &s.twiddle[0], s.q)
+		return
+	}
+	loadAVX2(&x[0], frames, &window[0], len(window))
+	dif4AVX2(&x[0], &s.twiddle[0], s.q, 1)
 }
 
-func dif4(x, tw []float32, q, blocks int, use level) {
+func dif4(x, tw []float64, q, blocks int, use level) {
 	if use == plain {
 		dif4Plain(x, tw, q, blocks)
 		return
@@ -87,40 +92,21 @@ func dif4(x, tw []float32, q, blocks int, use level) {
 	dif4AVX2(&x[0], &tw[0], q, blocks)
 }
 
-func dif4Last(x []float32, blocks int, use level) {
-	if use == plain {
-		dif4LastPlain(x, blocks)
+func last(dst []float32, x []float64, pairs []pair, radix int, use level) {
+	switch {
+	case use == plain:
+		lastPlain(dst, x, pairs, radix)
 		return
+	case use == avx512 && radix == 4: // the block of point 0 is its own partner
+		dif4LastAVX2(&x[0], 1)
+		lastAVX512(&dst[0], &x[0], &pairs[edgePairs], len(pairs)/4)
+		pairs = pairs[:edgePairs]
+	case radix == 4:
+		dif4LastAVX2(&x[0], len(x)/(8*lanes))
+	default:
+		dif2LastAVX2(&x[0], len(x)/(4*lanes))
 	}
-	_ = x[:blocks*8*lanes]
-	if use == avx512 {
-		dif4LastAVX512(&x[0], blocks)
-		return
-	}
-	dif4LastAVX2(&x[0], blocks)
-}
-
-func dif2Last(x []float32, blocks int, use level) {
-	if use == plain {
-		dif2LastPlain(x, blocks)
-		return
-	}
-	_ = x[:blocks*4*lanes]
-	dif2LastAVX2(&x[0], blocks)
-}
-
-func unpack(dst, x []float32, pairs []pair, use level) {
-	if use == plain {
-		unpackPlain(dst, x, pairs)
-		return
-	}
-	m := len(dst)/lanes - 1
-	_ = x[:m*2*lanes]
-	if use == avx512 {
-		unpackAVX512(&dst[0], &dst[m*lanes], &x[0], &pairs[0], len(pairs))
-		return
-	}
-	unpackAVX2(&dst[0], &dst[m*lanes], &x[0], &pairs[0], len(pairs))
+	unpackAVX2(&dst[0], &x[0], &pairs[0], len(pairs))
 }
 
 func mel(dst, power []float32, spans []span, weights []float32, use level) {

@@ -2,30 +2,22 @@
 
 #include "textflag.h"
 
-// A row is 32 bytes (8 lanes), a complex point 64 (real row, imaginary row).
+// A row is 8 lanes: 32 bytes of float32 or, in the transform, 64 of float64,
+// where a half is 4 lanes and a complex point a real row and an imaginary one.
 // No fused multiply-add anywhere: see kernels.go, which is the specification.
 
-// TRANSPOSE4 turns 4 samples of 8 frames, windowed by Y15, into 4 rows.
-// Y0-Y3 hold frames 0-3 in their low half and frames 4-7 in their high half.
-#define TRANSPOSE4 \
-	VMULPS Y15, Y0, Y0       \
-	VMULPS Y15, Y1, Y1       \
-	VMULPS Y15, Y2, Y2       \
-	VMULPS Y15, Y3, Y3       \
-	VUNPCKLPS Y1, Y0, Y4     \
-	VUNPCKLPS Y3, Y2, Y5     \
-	VUNPCKHPS Y1, Y0, Y6     \
-	VUNPCKHPS Y3, Y2, Y7     \
-	VUNPCKLPD Y5, Y4, Y8     \
-	VUNPCKHPD Y5, Y4, Y9     \
-	VUNPCKLPD Y7, Y6, Y10    \
-	VUNPCKHPD Y7, Y6, Y11    \
-	VMOVUPS Y8, (DI)         \
-	VMOVUPS Y9, 32(DI)       \
-	VMOVUPS Y10, 64(DI)      \
-	VMOVUPS Y11, 96(DI)
+// WINDOWED turns a row of float32 samples into one of float64, windowed.
+#define WINDOWED(off, x, y) \
+	VBROADCASTSD (off/8)(DX)(SI*2), Y12  \
+	VEXTRACTF128 $1, y, X13              \
+	VCVTPS2PD x, Y14                     \
+	VCVTPS2PD X13, Y13                   \
+	VMULPD Y12, Y14, Y14                 \
+	VMULPD Y12, Y13, Y13                 \
+	VMOVUPD Y14, off(DI)                 \
+	VMOVUPD Y13, (off+32)(DI)
 
-// func loadAVX2(dst *float32, frames *[lanes]*float32, window *float32, n int)
+// func loadAVX2(dst *float64, frames *[lanes]*float32, window *float64, n int)
 TEXT ·loadAVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ frames+8(FP), SI
@@ -42,7 +34,6 @@ TEXT ·loadAVX2(SB), NOSPLIT, $0-32
 	XORQ SI, SI
 
 load4:
-	VBROADCASTF128 (DX)(SI*1), Y15
 	VMOVUPS (R8)(SI*1), X0
 	VMOVUPS (R9)(SI*1), X1
 	VMOVUPS (R10)(SI*1), X2
@@ -51,66 +42,84 @@ load4:
 	VINSERTF128 $1, (R13)(SI*1), Y1, Y1
 	VINSERTF128 $1, (AX)(SI*1), Y2, Y2
 	VINSERTF128 $1, (BX)(SI*1), Y3, Y3
-	TRANSPOSE4
-	ADDQ $128, DI
+	VUNPCKLPS Y1, Y0, Y4
+	VUNPCKLPS Y3, Y2, Y5
+	VUNPCKHPS Y1, Y0, Y6
+	VUNPCKHPS Y3, Y2, Y7
+	VUNPCKLPD Y5, Y4, Y0
+	VUNPCKHPD Y5, Y4, Y1
+	VUNPCKLPD Y7, Y6, Y2
+	VUNPCKHPD Y7, Y6, Y3
+	WINDOWED(0, X0, Y0)
+	WINDOWED(64, X1, Y1)
+	WINDOWED(128, X2, Y2)
+	WINDOWED(192, X3, Y3)
+	ADDQ $256, DI
 	ADDQ $16, SI
 	SUBQ $4, CX
 	JNZ  load4
 	VZEROUPPER
 	RET
 
-// BUTTERFLY loads points a, b, c, d at DI, DI+R8, DI+2 R8, DI+R9, and leaves
-// a-ib-c+id in Y10, Y11; a-b+c-d in Y8, Y9; a+ib-c-id in Y12, Y13.
+// BUTTERFLY loads half h of points a, b, c, d at DI, DI+R8, DI+2 R8, DI+R9, and
+// leaves a-ib-c+id in Y10, Y11; a-b+c-d in Y8, Y9; a+ib-c-id in Y12, Y13.
 // It stores a+b+c+d in the place of a.
-#define BUTTERFLY \
-	VMOVUPS (DI), Y0           \
-	VMOVUPS 32(DI), Y1         \
-	VMOVUPS (DI)(R8*2), Y4     \
-	VMOVUPS 32(DI)(R8*2), Y5   \
-	VMOVUPS (DI)(R8*1), Y2     \
-	VMOVUPS 32(DI)(R8*1), Y3   \
-	VMOVUPS (DI)(R9*1), Y6     \
-	VMOVUPS 32(DI)(R9*1), Y7   \
-	VADDPS Y4, Y0, Y8          \
-	VSUBPS Y4, Y0, Y0          \
-	VADDPS Y5, Y1, Y9          \
-	VSUBPS Y5, Y1, Y1          \
-	VADDPS Y6, Y2, Y10         \
-	VSUBPS Y6, Y2, Y2          \
-	VADDPS Y7, Y3, Y11         \
-	VSUBPS Y7, Y3, Y3          \
-	VADDPS Y10, Y8, Y12        \
-	VADDPS Y11, Y9, Y13        \
-	VMOVUPS Y12, (DI)          \
-	VMOVUPS Y13, 32(DI)        \
-	VSUBPS Y10, Y8, Y8         \
-	VSUBPS Y11, Y9, Y9         \
-	VADDPS Y3, Y0, Y10         \
-	VSUBPS Y2, Y1, Y11         \
-	VSUBPS Y3, Y0, Y12         \
-	VADDPS Y2, Y1, Y13
+#define BUTTERFLY(h) \
+	VMOVUPD h(DI), Y0              \
+	VMOVUPD (h+64)(DI), Y1         \
+	VMOVUPD h(DI)(R8*2), Y4        \
+	VMOVUPD (h+64)(DI)(R8*2), Y5   \
+	VMOVUPD h(DI)(R8*1), Y2        \
+	VMOVUPD (h+64)(DI)(R8*1), Y3   \
+	VMOVUPD h(DI)(R9*1), Y6        \
+	VMOVUPD (h+64)(DI)(R9*1), Y7   \
+	VADDPD Y4, Y0, Y8              \
+	VSUBPD Y4, Y0, Y0              \
+	VADDPD Y5, Y1, Y9              \
+	VSUBPD Y5, Y1, Y1              \
+	VADDPD Y6, Y2, Y10             \
+	VSUBPD Y6, Y2, Y2              \
+	VADDPD Y7, Y3, Y11             \
+	VSUBPD Y7, Y3, Y3              \
+	VADDPD Y10, Y8, Y12            \
+	VADDPD Y11, Y9, Y13            \
+	VMOVUPD Y12, h(DI)             \
+	VMOVUPD Y13, (h+64)(DI)        \
+	VSUBPD Y10, Y8, Y8             \
+	VSUBPD Y11, Y9, Y9             \
+	VADDPD Y3, Y0, Y10             \
+	VSUBPD Y2, Y1, Y11             \
+	VSUBPD Y3, Y0, Y12             \
+	VADDPD Y2, Y1, Y13
 
-// TWIDDLE multiplies r + i I by the scalars at off(SI) and stores at to.
-#define TWIDDLE(off, r, i, to) \
-	VBROADCASTSS off(SI), Y0       \
-	VBROADCASTSS (off+4)(SI), Y1   \
-	VMULPS Y0, r, Y2               \
-	VMULPS Y1, i, Y3               \
-	VMULPS Y1, r, Y4               \
-	VMULPS Y0, i, Y5               \
-	VSUBPS Y3, Y2, Y2              \
-	VADDPS Y5, Y4, Y4              \
-	VMOVUPS Y2, (DI)(to)           \
-	VMOVUPS Y4, 32(DI)(to)
+// TWIDDLE multiplies r + i I by the scalars at off(SI) and stores it as half h
+// at to.
+#define TWIDDLE(h, off, r, i, to) \
+	VBROADCASTSD off(SI), Y0       \
+	VBROADCASTSD (off+8)(SI), Y1   \
+	VMULPD Y0, r, Y2               \
+	VMULPD Y1, i, Y3               \
+	VMULPD Y1, r, Y4               \
+	VMULPD Y0, i, Y5               \
+	VSUBPD Y3, Y2, Y2              \
+	VADDPD Y5, Y4, Y4              \
+	VMOVUPD Y2, h(DI)(to)          \
+	VMOVUPD Y4, (h+64)(DI)(to)
 
-// func dif4AVX2(x, twiddle *float32, q, blocks int)
+#define DIF4(h) \
+	BUTTERFLY(h)                        \
+	TWIDDLE(h, 0, Y10, Y11, R8*1)       \
+	TWIDDLE(h, 16, Y8, Y9, R8*2)        \
+	TWIDDLE(h, 32, Y12, Y13, R9*1)
+
+// func dif4AVX2(x, twiddle *float64, q, blocks int)
 TEXT ·dif4AVX2(SB), NOSPLIT, $0-32
 	MOVQ x+0(FP), DI
 	MOVQ twiddle+8(FP), DX
 	MOVQ q+16(FP), R10
 	MOVQ blocks+24(FP), BX
 	MOVQ R10, R8
-	SHLQ $6, R8
+	SHLQ $7, R8
 	LEAQ (R8)(R8*2), R9
 
 block:
@@ -118,12 +127,10 @@ block:
 	MOVQ R10, CX
 
 point:
-	BUTTERFLY
-	TWIDDLE(0, Y10, Y11, R8*1)
-	TWIDDLE(8, Y8, Y9, R8*2)
-	TWIDDLE(16, Y12, Y13, R9*1)
-	ADDQ $24, SI
-	ADDQ $64, DI
+	DIF4(0)
+	DIF4(32)
+	ADDQ $48, SI
+	ADDQ $128, DI
 	DECQ CX
 	JNZ  point
 	ADDQ R9, DI
@@ -132,93 +139,103 @@ point:
 	VZEROUPPER
 	RET
 
-// func dif4LastAVX2(x *float32, blocks int)
+#define LAST4(h) \
+	BUTTERFLY(h)                 \
+	VMOVUPD Y10, (h+128)(DI)     \
+	VMOVUPD Y11, (h+192)(DI)     \
+	VMOVUPD Y8, (h+256)(DI)      \
+	VMOVUPD Y9, (h+320)(DI)      \
+	VMOVUPD Y12, (h+384)(DI)     \
+	VMOVUPD Y13, (h+448)(DI)
+
+// func dif4LastAVX2(x *float64, blocks int)
 TEXT ·dif4LastAVX2(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), DI
 	MOVQ blocks+8(FP), CX
-	MOVQ $64, R8
-	MOVQ $192, R9
+	MOVQ $128, R8
+	MOVQ $384, R9
 
 last4:
-	BUTTERFLY
-	VMOVUPS Y10, 64(DI)
-	VMOVUPS Y11, 96(DI)
-	VMOVUPS Y8, 128(DI)
-	VMOVUPS Y9, 160(DI)
-	VMOVUPS Y12, 192(DI)
-	VMOVUPS Y13, 224(DI)
-	ADDQ $256, DI
+	LAST4(0)
+	LAST4(32)
+	ADDQ $512, DI
 	DECQ CX
 	JNZ  last4
 	VZEROUPPER
 	RET
 
-// func dif2LastAVX2(x *float32, blocks int)
+#define LAST2(h) \
+	VMOVUPD h(DI), Y0          \
+	VMOVUPD (h+128)(DI), Y1    \
+	VADDPD Y1, Y0, Y2          \
+	VSUBPD Y1, Y0, Y3          \
+	VMOVUPD Y2, h(DI)          \
+	VMOVUPD Y3, (h+128)(DI)
+
+// func dif2LastAVX2(x *float64, blocks int)
 TEXT ·dif2LastAVX2(SB), NOSPLIT, $0-16
 	MOVQ x+0(FP), DI
 	MOVQ blocks+8(FP), CX
 
 last2:
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VADDPS Y2, Y0, Y4
-	VADDPS Y3, Y1, Y5
-	VSUBPS Y2, Y0, Y6
-	VSUBPS Y3, Y1, Y7
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	VMOVUPS Y6, 64(DI)
-	VMOVUPS Y7, 96(DI)
-	ADDQ $128, DI
+	LAST2(0)
+	LAST2(32)
+	LAST2(64)
+	LAST2(96)
+	ADDQ $256, DI
 	DECQ CX
 	JNZ  last2
 	VZEROUPPER
 	RET
 
-// func unpackAVX2(low, high, x *float32, pairs *pair, n int)
-TEXT ·unpackAVX2(SB), NOSPLIT, $0-40
-	MOVQ low+0(FP), DI
-	MOVQ high+8(FP), DX
-	MOVQ x+16(FP), BX
-	MOVQ pairs+24(FP), SI
-	MOVQ n+32(FP), CX
+// UNPACK makes half h of the two bins of points R8 and R9: X0 and X2.
+#define UNPACK(h) \
+	VMOVUPD h(BX)(R8*1), Y0        \
+	VMOVUPD (h+64)(BX)(R8*1), Y1   \
+	VMOVUPD h(BX)(R9*1), Y2        \
+	VMOVUPD (h+64)(BX)(R9*1), Y3   \
+	VADDPD Y2, Y0, Y4              \
+	VSUBPD Y3, Y1, Y5              \
+	VSUBPD Y2, Y0, Y6              \
+	VADDPD Y3, Y1, Y7              \
+	VMULPD Y14, Y6, Y8             \
+	VMULPD Y15, Y7, Y9             \
+	VMULPD Y14, Y7, Y10            \
+	VMULPD Y15, Y6, Y11            \
+	VSUBPD Y9, Y8, Y8              \
+	VADDPD Y11, Y10, Y9            \
+	VADDPD Y8, Y4, Y0              \
+	VADDPD Y9, Y5, Y1              \
+	VSUBPD Y8, Y4, Y2              \
+	VSUBPD Y9, Y5, Y3              \
+	VMULPD Y0, Y0, Y0              \
+	VMULPD Y1, Y1, Y1              \
+	VMULPD Y2, Y2, Y2              \
+	VMULPD Y3, Y3, Y3              \
+	VADDPD Y1, Y0, Y0              \
+	VADDPD Y3, Y2, Y2              \
+	VCVTPD2PSY Y0, X0              \
+	VCVTPD2PSY Y2, X2              \
+	VMOVUPS X0, (h/2)(DI)(R10*1)   \
+	VMOVUPS X2, (h/2)(DI)(R11*1)
+
+// func unpackAVX2(dst *float32, x *float64, pairs *pair, n int)
+TEXT ·unpackAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), BX
+	MOVQ pairs+16(FP), SI
+	MOVQ n+24(FP), CX
 
 unpack1:
 	MOVLQSX 0(SI), R8
 	MOVLQSX 4(SI), R9
-	VMOVUPS (BX)(R8*1), Y0
-	VMOVUPS 32(BX)(R8*1), Y1
-	VMOVUPS (BX)(R9*1), Y2
-	VMOVUPS 32(BX)(R9*1), Y3
-	VBROADCASTSS 8(SI), Y14
-	VBROADCASTSS 12(SI), Y15
-	VADDPS Y2, Y0, Y4  // er
-	VSUBPS Y3, Y1, Y5  // ei
-	VSUBPS Y2, Y0, Y6  // or
-	VADDPS Y3, Y1, Y7  // oi
-	VMULPS Y14, Y6, Y8
-	VMULPS Y15, Y7, Y9
-	VMULPS Y14, Y7, Y10
-	VMULPS Y15, Y6, Y11
-	VSUBPS Y9, Y8, Y8   // tr
-	VADDPS Y11, Y10, Y9 // ti
-	VADDPS Y8, Y4, Y0
-	VADDPS Y9, Y5, Y1
-	VSUBPS Y8, Y4, Y2
-	VSUBPS Y9, Y5, Y3
-	VMULPS Y0, Y0, Y0
-	VMULPS Y1, Y1, Y1
-	VMULPS Y2, Y2, Y2
-	VMULPS Y3, Y3, Y3
-	VADDPS Y1, Y0, Y0
-	VADDPS Y3, Y2, Y2
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y2, (DX)
-	ADDQ $16, SI
-	ADDQ $32, DI
-	SUBQ $32, DX
+	MOVLQSX 8(SI), R10
+	MOVLQSX 12(SI), R11
+	VBROADCASTSD 16(SI), Y14
+	VBROADCASTSD 24(SI), Y15
+	UNPACK(0)
+	UNPACK(32)
+	ADDQ $32, SI
 	DECQ CX
 	JNZ  unpack1
 	VZEROUPPER

@@ -8,13 +8,15 @@ func best() level { return plain }
 
 func floats(p *float32, n int) []float32 { return unsafe.Slice(p, n) }
 
-func load(dst []float32, frames *[lanes]*float32, window []float32, _ level) {
-	loadPlain(dst, frames, window)
+func first(x []float64, frames *[lanes]*float32, window []float64, s stage, _ level) {
+	firstPlain(x, frames, window, s)
 }
-func dif4(x, tw []float32, q, blocks int, _ level)         { dif4Plain(x, tw, q, blocks) }
-func dif4Last(x []float32, blocks int, _ level)            { dif4LastPlain(x, blocks) }
-func dif2Last(x []float32, blocks int, _ level)            { dif2LastPlain(x, blocks) }
-func unpack(dst, x []float32, pairs []pair, _ level)       { unpackPlain(dst, x, pairs) }
+
+func last(dst []float32, x []float64, pairs []pair, radix int, _ level) {
+	lastPlain(dst, x, pairs, radix)
+}
+
+func dif4(x, tw []float64, q, blocks int, _ level)         { dif4Plain(x, tw, q, blocks) }
 func logRows(x []float32, c *logParams, top *row, _ level) { logPlain(x, c, top) }
 func peak(x []float32, _ level) uint32                     { return peakPlain(x) }
 

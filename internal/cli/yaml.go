@@ -14,11 +14,11 @@ import (
 
 // loadYAML makes a resolver of a file of flag names and values.
 func loadYAML(r io.Reader) (kong.Resolver, error) {
-	values := flagValues{}
+	values := map[string]any{}
 	if err := yaml.NewDecoder(r).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return values, nil
+	return flagValues(values), nil
 }
 
 // flagValues are values by the names of flags.
