@@ -109,7 +109,7 @@ func vacant(dir string, overwrite bool) error {
 		}
 	}
 	if !overwrite {
-		return fmt.Errorf("shards: %s holds a data set: name another directory, or ask to overwrite it", dir)
+		return fmt.Errorf("shards: %s holds a data set: %w", dir, os.ErrExist)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,8 +44,10 @@ type ingestCmd struct {
 
 // sourceFlags say where a data set's files are.
 type sourceFlags struct {
-	In     []string          `sep:"none" placeholder:"[NAME=]DIR" help:"Folder to read. Where a data set has several (avdigits: audio=DIR, images=DIR) give each, or one that holds them all."`
-	Option map[string]string `placeholder:"KEY=VALUE" help:"Option of the data set, as lacuna datasets lists them: release=2021, pairing=full."`
+	In      []string          `sep:"none" placeholder:"[NAME=]DIR" help:"Folder to read. Give it again for more folders. Where a data set needs several kinds (avdigits: audio=DIR, images=DIR) give each, or one that holds them all."`
+	Option  map[string]string `placeholder:"KEY=VALUE" help:"Option of the data set, as lacuna datasets lists them."`
+	Release string            `placeholder:"NAME" help:"BraTS release whose label numbers hold, where names don't tell it: short for --option release=NAME."`
+	Pairing string            `placeholder:"NAME" help:"Audiovision-MNIST's pairs, paper or full: short for --option pairing=NAME."`
 }
 
 func (ingestCmd) Help() string {
@@ -53,7 +56,7 @@ func (ingestCmd) Help() string {
       make synthetic brains and digits as files, and shards of them
   lacuna ingest brats --in MICCAI_BraTS_2018_Data_Training --out data/brats --size 80x160x160
       foreground patches for training, a covering grid for val and test
-  lacuna ingest avdigits --in audio=free-spoken-digit-dataset --in images=mnist --out data/av --split paper
+  lacuna ingest avdigits --in audio=free-spoken-digit-dataset --in images=mnist --pairing paper --out data/av
       the 1,500 pairs of the literature
 
 A broken subject never stops the others: all are read, and the broken ones are
@@ -73,18 +76,44 @@ func (c *ingestCmd) Run(a *app) error {
 	return c.ingest(a, d, c.sourceFlags, c.Out)
 }
 
-// open opens the data set at the flags' folders.
-func (f sourceFlags) open(ctx context.Context, d datasets.Dataset) (ingest.Source, error) {
-	in, err := f.folders(d)
-	if err != nil {
-		return nil, err
+// options returns the options that the flags give.
+func (f sourceFlags) options(d datasets.Dataset) (map[string]string, error) {
+	opts := maps.Clone(f.Option)
+	if opts == nil {
+		opts = map[string]string{}
 	}
-	for k := range f.Option {
+	for k, v := range map[string]string{"release": f.Release, "pairing": f.Pairing} {
+		if v != "" {
+			opts[k] = v
+		}
+	}
+	for k := range opts {
 		if !slices.ContainsFunc(d.Options, func(o datasets.Option) bool { return o.Name == k }) {
 			return nil, cli.Usagef("%s has no option %q: see lacuna datasets", d.Name, k)
 		}
 	}
-	return d.Open(ctx, in, f.Option)
+	return opts, nil
+}
+
+// open opens the data set at the flags' folders.
+func (f sourceFlags) open(ctx context.Context, d datasets.Dataset) (ingest.Source, error) {
+	opts, err := f.options(d)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := f.folders(d)
+	if err != nil {
+		return nil, err
+	}
+	var sources []ingest.Source
+	for _, in := range roots {
+		src, err := d.Open(ctx, in, opts)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, src)
+	}
+	return datasets.Join(sources...), nil
 }
 
 // folder is a directory that knows its own name, which may tell a release.
@@ -95,39 +124,56 @@ type folder struct {
 
 func (f folder) Name() string { return f.name }
 
-func (f sourceFlags) folders(d datasets.Dataset) (map[string]fs.FS, error) {
+// folders returns what to open: one set of inputs, or, for a data set with a
+// single input, one a folder.
+func (f sourceFlags) folders(d datasets.Dataset) ([]map[string]fs.FS, error) {
 	in := map[string]fs.FS{}
+	var several []map[string]fs.FS
 	for _, arg := range f.In {
-		name, dir, named := strings.Cut(arg, "=")
-		targets := []string{name}
-		if !named || !slices.ContainsFunc(d.Inputs, func(i datasets.Input) bool { return i.Name == name }) {
-			dir, targets = arg, nil
-			for _, i := range d.Inputs {
-				targets = append(targets, i.Name)
-			}
-		}
+		names, dir := inputs(d, arg)
 		if st, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("--in: %w", err)
 		} else if !st.IsDir() {
 			return nil, fmt.Errorf("--in: %s is not a folder", dir)
 		}
-		for _, t := range targets {
-			if in[t] != nil {
-				return nil, cli.Usagef("--in gives %s of %s twice", t, d.Name)
-			}
-			in[t] = folder{os.DirFS(dir), filepath.Base(filepath.Clean(dir))}
+		root := folder{os.DirFS(dir), filepath.Base(filepath.Clean(dir))}
+		if len(d.Inputs) == 1 {
+			several = append(several, map[string]fs.FS{d.Inputs[0].Name: root})
+			continue
 		}
+		for _, n := range names {
+			if in[n] != nil {
+				return nil, cli.Usagef("--in gives %s of %s twice", n, d.Name)
+			}
+			in[n] = root
+		}
+	}
+	if several != nil {
+		return several, nil
 	}
 	for _, i := range d.Inputs {
 		if in[i.Name] == nil {
 			return nil, cli.Usagef("%s needs --in %s=DIR: %s", d.Name, i.Name, i.Help)
 		}
 	}
-	return in, nil
+	return []map[string]fs.FS{in}, nil
 }
 
-// ingest reads a data set and writes its shards to out.
-func (c *ingestCmd) ingest(a *app, d datasets.Dataset, from sourceFlags, out string) error {
+// inputs splits NAME=DIR. Without a name that the data set knows the folder
+// serves for every input.
+func inputs(d datasets.Dataset, arg string) (names []string, dir string) {
+	for _, i := range d.Inputs {
+		if dir, ok := strings.CutPrefix(arg, i.Name+"="); ok {
+			return []string{i.Name}, dir
+		}
+		names = append(names, i.Name)
+	}
+	return names, arg
+}
+
+// ingest reads a data set and writes its shards to out. It works on a copy of
+// the flags: plan settles what they leave open.
+func (c ingestCmd) ingest(a *app, d datasets.Dataset, from sourceFlags, out string) error {
 	began := time.Now()
 	src, err := from.open(a.ctx, d)
 	if err != nil {
@@ -150,10 +196,11 @@ func (c *ingestCmd) ingest(a *app, d datasets.Dataset, from sourceFlags, out str
 		return err
 	}
 	defer w.Abort()
-	bad, err := c.fill(a, d, src, plan, w)
+	bad, odd, err := c.fill(a, d, src, plan, w)
 	if err != nil {
 		return err
 	}
+	odd.print(a.stderr, d.Name)
 	if len(bad) > c.MaxBad {
 		printBad(a.stderr, bad)
 		return &cli.Error{Code: cli.Skipped, Err: fmt.Errorf(
@@ -197,6 +244,7 @@ func (c *ingestCmd) plan(ctx context.Context, d datasets.Dataset, src ingest.Sou
 	if len(p.subjects) == 0 {
 		return nil, fmt.Errorf("no subject of %s was found: see lacuna datasets for the layouts", d.Name)
 	}
+	c.settle(p.subjects)
 	var err error
 	if p.splits, err = c.assign(p.subjects); err != nil {
 		return nil, err
@@ -221,9 +269,11 @@ func (c *ingestCmd) plan(ctx context.Context, d datasets.Dataset, src ingest.Sou
 	return p, nil
 }
 
-// fill runs the pipeline into w and returns the broken subjects.
-func (c *ingestCmd) fill(a *app, d datasets.Dataset, src ingest.Source, p *plan, w *shards.Writer) ([]*ingest.SubjectError, error) {
+// fill runs the pipeline into w and returns the broken subjects, and the
+// warnings of the others.
+func (c *ingestCmd) fill(a *app, d datasets.Dataset, src ingest.Source, p *plan, w *shards.Writer) ([]*ingest.SubjectError, *warnings, error) {
 	var bad []*ingest.SubjectError
+	var odd warnings
 	bar := progress.New(a.stderr, "ingest "+d.Name, "subject", len(p.subjects), time.Now)
 	defer bar.Done()
 	pipe := preprocess.Pipeline{
@@ -233,8 +283,9 @@ func (c *ingestCmd) fill(a *app, d datasets.Dataset, src ingest.Source, p *plan,
 	}
 	for s, err := range pipe.Run(a.ctx, src, each(p.subjects)) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		odd.add(s)
 		if len(bad) > c.MaxBad {
 			continue // nothing will be committed: read on only to list every broken subject
 		}
@@ -246,10 +297,10 @@ func (c *ingestCmd) fill(a *app, d datasets.Dataset, src ingest.Source, p *plan,
 			hide(s, p.hide)
 		}
 		if err := w.Append(sp, s); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return bad, nil
+	return bad, &odd, nil
 }
 
 // hide removes the modalities that the policy takes from a sample.
@@ -264,12 +315,16 @@ func hide(s *ingest.Sample, policy missing.Policy) {
 }
 
 func (c *ingestCmd) meta(d datasets.Dataset, from sourceFlags, p *plan) (shards.Meta, error) {
+	opts, err := from.options(d)
+	if err != nil {
+		return shards.Meta{}, err
+	}
 	config, err := json.Marshal(struct {
 		Dataset string            `json:"dataset"`
 		Options map[string]string `json:"options,omitempty"`
 		Seed    uint64            `json:"seed"`
 		recipe
-	}{d.Name, from.Option, c.Seed, c.recipe})
+	}{d.Name, opts, c.Seed, c.recipe})
 	return shards.Meta{
 		Dataset: d.Name, Task: string(d.Task), Modalities: d.Modalities, Classes: d.Classes,
 		Shapes: c.shapes(d), TargetShape: c.targetShape(d), Config: config, Seed: c.Seed, Tool: "lacuna " + version.Version,
@@ -314,6 +369,22 @@ func (c *ingestCmd) assign(subjects []ingest.Subject) (*split.Assignment, error)
 		return nil, err
 	}
 	return split.Assign(subjects, split.Plan{Policy: c.Split, Seed: c.Seed, Weights: w})
+}
+
+// settle replaces the split policy auto: it is the published one where that
+// places every subject and tests on subjects whose class is known, as the
+// published pairs of Audiovision-MNIST do.
+func (c *ingestCmd) settle(subjects []ingest.Subject) {
+	if c.Split != "auto" {
+		return
+	}
+	c.Split = split.Stratified
+	for _, s := range subjects {
+		if s.Official == "" || s.Class < 0 {
+			return
+		}
+	}
+	c.Split = split.Paper
 }
 
 func (c *ingestCmd) splitPolicy() string {

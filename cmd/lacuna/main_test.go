@@ -290,6 +290,75 @@ func TestSplitFile(t *testing.T) {
 	}
 }
 
+func TestTwoFoldersAreOneDataSet(t *testing.T) {
+	one, two := t.TempDir(), t.TempDir()
+	smallPhantom(t, one, "--kinds", "brats", "--cases", "3")
+	smallPhantom(t, two, "--kinds", "brats", "--cases", "6")
+	in := func(dir string) string { return filepath.Join(dir, "files", "brats") }
+	_, stderr := want(t, cli.Failed, "ingest", "brats", "--in", in(one), "--in", in(two), "--out", filepath.Join(one, "x"))
+	if !strings.Contains(stderr, "Brats18_PHANTOM") {
+		t.Errorf("the same case in two folders: %s", stderr)
+	}
+	for _, grade := range []string{"HGG", "LGG"} { // leave in the second folder what the first lacks
+		for _, dir := range []string{in(one)} {
+			cases, _ := os.ReadDir(filepath.Join(dir, grade))
+			for _, c := range cases {
+				if err := os.RemoveAll(filepath.Join(in(two), grade, c.Name())); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	out := filepath.Join(one, "both")
+	want(t, cli.Good, "ingest", "brats", "--in", in(one), "--in", in(two), "--out", out, "--size", "16")
+	r, err := shards.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	n := 0
+	for _, s := range r.Manifest().Splits {
+		n += s.Subjects
+	}
+	if n != 6 {
+		t.Errorf("%d subjects of two folders, want 6", n)
+	}
+}
+
+func TestSplitsFollowThePairing(t *testing.T) {
+	dir := t.TempDir()
+	want(t, cli.Good, "ingest", "phantom", "--out", dir, "--kinds", "avdigits", "--takes", "50")
+	in := filepath.Join(dir, "files", "avdigits")
+	for _, tc := range []struct {
+		args   []string
+		policy string
+	}{
+		{[]string{"--pairing", "paper"}, "paper"},
+		{[]string{"--pairing", "full"}, "stratified"},
+		{[]string{"--pairing", "paper", "--split", "hash"}, "hash"},
+	} {
+		out := filepath.Join(dir, tc.policy)
+		want(t, cli.Good, append([]string{"ingest", "avdigits", "--in", in, "--out", out}, tc.args...)...)
+		r, err := shards.Open(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := r.Manifest(); m.SplitPolicy != tc.policy {
+			t.Errorf("%v: split policy %s, want %s", tc.args, m.SplitPolicy, tc.policy)
+		}
+		if tc.policy == "paper" {
+			for sp, n := range map[split.Split]int64{split.Train: 900, split.Val: 150, split.Test: 450} {
+				if r.Rows(sp) != n {
+					t.Errorf("%d pairs in %s, want %d", r.Rows(sp), sp, n)
+				}
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"ingest", "--help"}, {"doctor", "--help"}, {"mfcc", "--help"}, {"nifti", "--help"}, {"datasets", "--help"}, {"shards", "show", "--help"}} {
 		stdout, _ := want(t, cli.Good, args...)

@@ -41,7 +41,7 @@ func (c *ingestCmd) runPhantom(a *app) error {
 		}
 		from := sourceFlags{In: []string{dir}}
 		if kind == "avdigits" {
-			from.Option = map[string]string{"pairing": "full"} // the paper's needs 50 takes
+			from.Pairing = "full" // the paper's needs 50 takes
 		}
 		err = c.ingest(a, d, from, filepath.Join(c.Out, kind))
 		var coded *cli.Error

@@ -31,7 +31,7 @@ type recipe struct {
 
 	MFCC string `name:"mfcc" group:"Audio" default:"smil" help:"MFCC definition of waveforms: ${mfccs}; none keeps them." json:"mfcc"`
 
-	Split   string `group:"Splits and masks" default:"stratified" enum:"stratified,hash,disjoint,paper" help:"How groups are put into train, val and test: stratified, hash (adding subjects moves none), disjoint (unseen speakers or sites in test), or paper (the data set's published lists)." json:"split"`
+	Split   string `group:"Splits and masks" default:"auto" enum:"auto,stratified,hash,disjoint,paper" help:"How groups are put into train, val and test: stratified (the shares exact in every grade or digit), hash (adding subjects moves none), disjoint (unseen speakers or sites in test), paper (the published lists), or auto: paper where the lists place every subject, else stratified." json:"split"`
 	Weights string `group:"Splits and masks" default:"60/10/30" help:"Parts of train, val and test." json:"weights"`
 	Missing string `group:"Splits and masks" default:"none" help:"Modalities to hide in training: none, rate:MODALITY=PERCENT (it stays in that part), random-drop, or file:MASKS.csv." json:"missing"`
 

@@ -128,3 +128,37 @@ func byteSize(n int64) string {
 	}
 	return fmt.Sprintf("%.1f MiB", float64(n)/mib)
 }
+
+// warnings sums up what was odd with subjects that can be used.
+type warnings struct {
+	last  ingest.Key // the subject counted last: its patches repeat its warnings
+	kinds []string   // in the order met
+	n     map[string]int
+	first map[string]ingest.Problem
+}
+
+func (w *warnings) add(s *ingest.Sample) {
+	if s.Subject.Key == w.last {
+		return
+	}
+	w.last = s.Subject.Key
+	for _, p := range s.Warnings {
+		if w.n == nil {
+			w.n, w.first = map[string]int{}, map[string]ingest.Problem{}
+		}
+		if w.n[p.Kind]++; w.n[p.Kind] == 1 {
+			w.kinds = append(w.kinds, p.Kind)
+			w.first[p.Kind] = p
+		}
+	}
+}
+
+// print writes a line a kind.
+func (w *warnings) print(to io.Writer, dataset string) {
+	for _, k := range w.kinds {
+		fmt.Fprintf(to, "warning: %s: %s, the first: %s\n", k, plural(w.n[k], "time"), w.first[k])
+	}
+	if len(w.kinds) > 0 {
+		fmt.Fprintf(to, "lacuna doctor %s lists every warning\n", dataset)
+	}
+}
