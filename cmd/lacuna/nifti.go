@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
+	"github.com/lacuna-ml/lacuna/internal/atomicfile"
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/internal/npy"
 )
@@ -125,17 +127,9 @@ func reversed(shape []int) []int {
 
 // writeNpy writes data whole or not at all.
 func writeNpy(path string, shape []int, data []float32) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".npy-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if err := npy.Write(f, shape, data); err != nil {
-		_ = f.Close() // the first error is the one to tell
+	var b bytes.Buffer
+	if err := npy.Write(&b, shape, data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.WriteFile(path, b.Bytes(), 0o644)
 }
