@@ -27,14 +27,14 @@ type Extractor struct {
 	window  []float64 // FFT long, halved: see fft.power
 	spans   []span
 	weights []float32
-	matrix  []float32
+	matrix  []float64
 
 	signal []float32 // a changed copy of the signal, where it must be changed
 	edge   []float32 // lanes frames that are not a run of the signal
 	rows   []float64 // FFT rows
 	power  []float32 // FFT/2+1 rows
 	bands  []float32 // log mel bands: block by block, Mels rows each
-	folded []float32 // 2 foldRows(Mels) rows
+	folded []float32 // 2 foldPairs(Mels) rows
 	coefs  []float32 // Coefs rows, rounded up to dctGroup
 	energy []float32 // Kaldi's, by frame
 }
@@ -53,7 +53,7 @@ func New(c Config) (*Extractor, error) {
 	e.edge = make([]float32, lanes*len(e.window))
 	e.rows = make([]float64, c.FFT*lanes)
 	e.power = make([]float32, (c.FFT/2+1)*lanes)
-	e.folded = make([]float32, 2*foldRows(c.Mels)*lanes)
+	e.folded = make([]float32, 2*foldPairs(c.Mels)*lanes)
 	e.coefs = make([]float32, (c.Coefs+dctGroup-1)/dctGroup*dctGroup*lanes)
 	return e, nil
 }

@@ -10,8 +10,8 @@ import "math"
 // complex transform. So no instruction ever moves a value between lanes, and
 // the order of operations in a lane is the same on any machine.
 //
-// float64, because the weakest band that counts is 80 dB below the loudest:
-// there, what float32 rounds off a pure tone is heard (see doc.go).
+// It is float64 because the weakest band that counts is 80 dB below the
+// loudest, where what float32 rounds off a pure tone is heard: see doc.go.
 type fft struct {
 	m      int
 	stages []stage // at least one
@@ -93,12 +93,12 @@ func (f *fft) place(k int) int {
 	return at + k
 }
 
-// blockPoints is how many points are transformed to the end before the next
-// block is begun: 32 KB, so that they stay in the first-level cache.
+// blockPoints is how many points go through all stages before the next block
+// is begun: 32 KB, the usual first-level cache.
 const blockPoints = 256
 
 // power writes to dst, rows 0 to m, four times the power spectrum of the
-// windowed frames, each of n samples. x is room for n rows.
+// frames, each of n samples, times the window, of n too. x is room for n rows.
 func (f *fft) power(dst []float32, x []float64, frames *[lanes]*float32, window []float64, use level) {
 	x = x[:f.m*2*lanes]
 	first(x, frames, window, f.stages[0], use)
@@ -108,6 +108,7 @@ func (f *fft) power(dst []float32, x []float64, frames *[lanes]*float32, window 
 	last(dst[:(f.m+1)*lanes], x, f.pairs, f.last, use)
 }
 
+// pass does all passes from stage i on but the last, which is one with unpacking.
 func (f *fft) pass(x []float64, i int, use level) {
 	points := len(x) / (2 * lanes)
 	for ; i < len(f.stages); i++ {

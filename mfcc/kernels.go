@@ -3,7 +3,7 @@ package mfcc
 import "math"
 
 // lanes is how many frames the kernels work on at once: one a lane of a
-// 256-bit register.
+// 256-bit register of float32, or of a 512-bit one of float64.
 const lanes = 8
 
 // dctGroup is how many coefficients the dct kernel sums at once; even.
@@ -23,9 +23,10 @@ const (
 )
 
 // The functions below are the specification of the kernels, and what runs
-// where there is no assembly. Products are converted to their own type before
-// they are summed: this forbids the compiler to fuse the two (as it does on arm64),
-// so that results are the same to the bit everywhere.
+// where there is no assembly. What is fused to one rounding is said by
+// math.FMA; other products are converted to their own type before they are
+// summed, which forbids the compiler to fuse (as it does on arm64). So results
+// are the same to the bit everywhere.
 
 // loadPlain writes windowed samples as rows: dst[t][l] = frames[l][t] window[t].
 func loadPlain(dst []float64, frames *[lanes]*float32, window []float64) {
@@ -51,13 +52,16 @@ func dif4Plain(x, tw []float64, q, blocks int) {
 				r, i := butterfly(x, p, 2*q, l)
 				at(x, p)[l], at(x, p+1)[l] = r[0], i[0]
 				for k := 1; k < 4; k++ {
-					wr, wi := w[2*k-2], w[2*k-1]
-					at(x, p+2*k*q)[l] = float64(r[k]*wr) - float64(i[k]*wi)
-					at(x, p+2*k*q+1)[l] = float64(r[k]*wi) + float64(i[k]*wr)
+					at(x, p+2*k*q)[l], at(x, p+2*k*q+1)[l] = times(r[k], i[k], w[2*k-2], w[2*k-1])
 				}
 			}
 		}
 	}
+}
+
+// times returns (r + i I)(wr + wi I).
+func times(r, i, wr, wi float64) (re, im float64) {
+	return math.FMA(r, wr, -(i * wi)), math.FMA(r, wi, i*wr)
 }
 
 func butterfly(x []float64, p, d, l int) (r, i [4]float64) {
@@ -103,11 +107,10 @@ func unpackPlain(dst []float32, x []float64, pairs []pair) {
 		for l := range lanes {
 			ar, ai, br, bi := at(x, a)[l], at(x, a+1)[l], at(x, b)[l], at(x, b+1)[l]
 			er, ei, or, oi := ar+br, ai-bi, ar-br, ai+bi
-			tr := float64(or*p.re) - float64(oi*p.im)
-			ti := float64(oi*p.re) + float64(or*p.im)
+			tr, ti := times(or, oi, p.re, p.im)
 			ur, ui, dr, di := er+tr, ei+ti, er-tr, ei-ti
-			low[l] = float32(float64(ur*ur) + float64(ui*ui))
-			high[l] = float32(float64(dr*dr) + float64(di*di))
+			low[l] = float32(math.FMA(ui, ui, ur*ur))
+			high[l] = float32(math.FMA(di, di, dr*dr))
 		}
 	}
 }
@@ -180,9 +183,8 @@ func logPlain(x []float32, c *logParams, top *row) {
 	}
 }
 
-// foldRows returns how many pairs of rows fold makes of bands rows: even, so
-// that dct can take two at a time.
-func foldRows(bands int) int { return (bands + 3) / 4 * 2 }
+// foldPairs returns how many pairs of rows fold makes of bands rows.
+func foldPairs(bands int) int { return (bands + 1) / 2 }
 
 // foldPlain adds and subtracts rows that stand opposite: row 2m of dst is
 // x[m] + x[last-m], row 2m+1 is x[m] - x[last-m], after no row is below floor.
@@ -206,21 +208,21 @@ func foldPlain(dst, x []float32, floor float32) {
 }
 
 // dctPlain multiplies folded rows by the matrix, whose even rows take the sums
-// and odd rows the differences. Even and odd places are summed apart, which
-// loses less to rounding.
-func dctPlain(dst, x, mat []float32) {
+// and odd rows the differences. Sums are float64: the first coefficient grows
+// to 1e3, and float32 would round by up to 3e-5 at each step of the way.
+func dctPlain(dst, x []float32, mat []float64) {
 	pairs := len(x) / (2 * lanes)
 	for g := range len(dst) / (dctGroup * lanes) {
 		for c := range dctGroup {
-			var sum [2]row
+			var sum [lanes]float64
 			for m := range pairs {
 				w := mat[(g*pairs+m)*dctGroup+c]
 				for l, v := range at(x, 2*m+c%2) {
-					sum[m%2][l] += float32(w * v)
+					sum[l] = math.FMA(w, float64(v), sum[l])
 				}
 			}
-			for l := range lanes {
-				at(dst, g*dctGroup+c)[l] = sum[0][l] + sum[1][l]
+			for l, v := range sum {
+				at(dst, g*dctGroup+c)[l] = float32(v)
 			}
 		}
 	}

@@ -32,14 +32,12 @@
 #define TWIDDLE(tw, off, r, i, to, disp) \
 	VBROADCASTSD off(tw), Z8       \
 	VBROADCASTSD (off+8)(tw), Z9   \
-	VMULPD Z8, r, Z10              \
-	VMULPD Z9, i, Z11              \
-	VMULPD Z9, r, Z12              \
-	VMULPD Z8, i, Z13              \
-	VSUBPD Z11, Z10, Z10           \
-	VADDPD Z13, Z12, Z12           \
+	VMULPD Z9, i, Z10              \
+	VMULPD Z8, i, Z11              \
+	VFMSUB231PD Z8, r, Z10         \
+	VFMADD231PD Z9, r, Z11         \
 	VMOVUPD Z10, disp(DI)(to)      \
-	VMOVUPD Z12, (disp+64)(DI)(to)
+	VMOVUPD Z11, (disp+64)(DI)(to)
 
 // WINDOWED turns a sample of the frames into a windowed row.
 #define WINDOWED(off, y, z) \
@@ -178,33 +176,29 @@ point:
 
 // UNPACK writes the two bins of the pair at off(SI).
 #define UNPACK(off, ar, ai, br, bi) \
-	MOVLQSX (off+8)(SI), R8          \
-	MOVLQSX (off+12)(SI), R9         \
-	VADDPD br, ar, Z0 \
-	VSUBPD bi, ai, Z1                \
-	VSUBPD br, ar, Z2 \
-	VADDPD bi, ai, Z3                \
-	VBROADCASTSD (off+16)(SI), Z4    \
-	VBROADCASTSD (off+24)(SI), Z5    \
-	VMULPD Z4, Z2, Z6                \
-	VMULPD Z5, Z3, Z7                \
-	VMULPD Z4, Z3, Z3                \
-	VMULPD Z5, Z2, Z2                \
-	VSUBPD Z7, Z6, Z6 \
-	VADDPD Z2, Z3, Z7                \
-	VADDPD Z6, Z0, Z2                \
-	VADDPD Z7, Z1, Z3                \
-	VSUBPD Z6, Z0, Z0                \
-	VSUBPD Z7, Z1, Z1                \
-	VMULPD Z2, Z2, Z2                \
-	VMULPD Z3, Z3, Z3                \
-	VMULPD Z0, Z0, Z0                \
-	VMULPD Z1, Z1, Z1                \
-	VADDPD Z3, Z2, Z2                \
-	VADDPD Z1, Z0, Z0                \
-	VCVTPD2PS Z2, Y2                 \
-	VCVTPD2PS Z0, Y0                 \
-	VMOVUPS Y2, (DI)(R8*1)           \
+	MOVLQSX (off+8)(SI), R8            \
+	MOVLQSX (off+12)(SI), R9           \
+	VADDPD br, ar, Z0                  \
+	VSUBPD bi, ai, Z1                  \
+	VSUBPD br, ar, Z2                  \
+	VADDPD bi, ai, Z3                  \
+	VBROADCASTSD (off+16)(SI), Z4      \
+	VBROADCASTSD (off+24)(SI), Z5      \
+	VMULPD Z5, Z3, Z6                  \
+	VMULPD Z4, Z3, Z7                  \
+	VFMSUB231PD Z4, Z2, Z6             \
+	VFMADD231PD Z5, Z2, Z7             \
+	VADDPD Z6, Z0, Z2                  \
+	VADDPD Z7, Z1, Z3                  \
+	VSUBPD Z6, Z0, Z0                  \
+	VSUBPD Z7, Z1, Z1                  \
+	VMULPD Z2, Z2, Z2                  \
+	VMULPD Z0, Z0, Z0                  \
+	VFMADD231PD Z3, Z3, Z2             \
+	VFMADD231PD Z1, Z1, Z0             \
+	VCVTPD2PS Z2, Y2                   \
+	VCVTPD2PS Z0, Y0                   \
+	VMOVUPS Y2, (DI)(R8*1)             \
 	VMOVUPS Y0, (DI)(R9*1)
 
 // func lastAVX512(dst *float32, x *float64, pairs *pair, n int)
@@ -228,5 +222,46 @@ last4:
 	ADDQ $128, SI
 	DECQ CX
 	JNZ  last4
+	VZEROUPPER
+	RET
+
+// func dctAVX512(dst, x *float32, mat *float64, groups, pairs int)
+TEXT ·dctAVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), BX
+	MOVQ mat+16(FP), DX
+	MOVQ groups+24(FP), R8
+	MOVQ pairs+32(FP), R9
+
+group:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	MOVQ BX, SI
+	MOVQ R9, CX
+
+dct1:
+	VCVTPS2PD (SI), Z4
+	VCVTPS2PD 32(SI), Z5
+	VFMADD231PD.BCST (DX), Z4, Z0
+	VFMADD231PD.BCST 8(DX), Z5, Z1
+	VFMADD231PD.BCST 16(DX), Z4, Z2
+	VFMADD231PD.BCST 24(DX), Z5, Z3
+	ADDQ $32, DX
+	ADDQ $64, SI
+	DECQ CX
+	JNZ  dct1
+	VCVTPD2PS Z0, Y0
+	VCVTPD2PS Z1, Y1
+	VCVTPD2PS Z2, Y2
+	VCVTPD2PS Z3, Y3
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	DECQ R8
+	JNZ  group
 	VZEROUPPER
 	RET

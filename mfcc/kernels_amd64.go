@@ -9,8 +9,8 @@ import (
 )
 
 // Assembly twins of the kernels in kernels.go, equal to them to the bit: the
-// same operations in the same order, and none fused. x, dst and the tables
-// must hold what the counts ask for: the wrappers below see to that.
+// same operations in the same order, fused where those are. x, dst and the
+// tables must hold what the counts ask for: the wrappers below see to that.
 
 //go:noescape
 func loadAVX2(dst *float64, frames *[lanes]*float32, window *float64, n int)
@@ -46,7 +46,10 @@ func logAVX2(x *float32, rows int, c *logParams, top *row)
 func foldAVX2(dst, x, last *float32, pairs int, floor float32)
 
 //go:noescape
-func dctAVX2(dst, x, mat *float32, groups, pairs int)
+func dctAVX2(dst, x *float32, mat *float64, groups, pairs int)
+
+//go:noescape
+func dctAVX512(dst, x *float32, mat *float64, groups, pairs int)
 
 //go:noescape
 func peakAVX2(x *float32, n int) uint32
@@ -54,12 +57,12 @@ func peakAVX2(x *float32, n int) uint32
 // best returns the highest level of this machine.
 func best() level {
 	switch {
-	case cpu.X86.HasAVX2 && cpu.X86.HasAVX512F:
+	case !cpu.X86.HasAVX2 || !cpu.X86.HasFMA:
+		return plain
+	case cpu.X86.HasAVX512F:
 		return avx512
-	case cpu.X86.HasAVX2:
-		return avx2
 	}
-	return plain
+	return avx2
 }
 
 func floats(p *float32, n int) []float32 { return unsafe.Slice(p, n) }
@@ -136,13 +139,17 @@ func fold(dst, x []float32, floor float32, use level) {
 	foldAVX2(&dst[0], &x[0], &x[(bands-1)*lanes], bands/2, floor)
 }
 
-func dct(dst, x, mat []float32, use level) {
+func dct(dst, x []float32, mat []float64, use level) {
 	if use == plain {
 		dctPlain(dst, x, mat)
 		return
 	}
 	groups, pairs := len(dst)/(dctGroup*lanes), len(x)/(2*lanes)
 	_ = mat[:groups*pairs*dctGroup]
+	if use == avx512 {
+		dctAVX512(&dst[0], &x[0], &mat[0], groups, pairs)
+		return
+	}
 	dctAVX2(&dst[0], &x[0], &mat[0], groups, pairs)
 }
 

@@ -4,7 +4,7 @@
 
 // A row is 8 lanes: 32 bytes of float32 or, in the transform, 64 of float64,
 // where a half is 4 lanes and a complex point a real row and an imaginary one.
-// No fused multiply-add anywhere: see kernels.go, which is the specification.
+// Products and sums are fused just where kernels.go, the specification, does it.
 
 // WINDOWED turns a row of float32 samples into one of float64, windowed.
 #define WINDOWED(off, x, y) \
@@ -97,14 +97,12 @@ load4:
 #define TWIDDLE(h, off, r, i, to) \
 	VBROADCASTSD off(SI), Y0       \
 	VBROADCASTSD (off+8)(SI), Y1   \
-	VMULPD Y0, r, Y2               \
-	VMULPD Y1, i, Y3               \
-	VMULPD Y1, r, Y4               \
-	VMULPD Y0, i, Y5               \
-	VSUBPD Y3, Y2, Y2              \
-	VADDPD Y5, Y4, Y4              \
+	VMULPD Y1, i, Y2               \
+	VMULPD Y0, i, Y3               \
+	VFMSUB231PD Y0, r, Y2          \
+	VFMADD231PD Y1, r, Y3          \
 	VMOVUPD Y2, h(DI)(to)          \
-	VMOVUPD Y4, (h+64)(DI)(to)
+	VMOVUPD Y3, (h+64)(DI)(to)
 
 #define DIF4(h) \
 	BUTTERFLY(h)                        \
@@ -198,22 +196,18 @@ last2:
 	VSUBPD Y3, Y1, Y5              \
 	VSUBPD Y2, Y0, Y6              \
 	VADDPD Y3, Y1, Y7              \
-	VMULPD Y14, Y6, Y8             \
-	VMULPD Y15, Y7, Y9             \
-	VMULPD Y14, Y7, Y10            \
-	VMULPD Y15, Y6, Y11            \
-	VSUBPD Y9, Y8, Y8              \
-	VADDPD Y11, Y10, Y9            \
+	VMULPD Y15, Y7, Y8             \
+	VMULPD Y14, Y7, Y9             \
+	VFMSUB231PD Y14, Y6, Y8        \
+	VFMADD231PD Y15, Y6, Y9        \
 	VADDPD Y8, Y4, Y0              \
 	VADDPD Y9, Y5, Y1              \
 	VSUBPD Y8, Y4, Y2              \
 	VSUBPD Y9, Y5, Y3              \
 	VMULPD Y0, Y0, Y0              \
-	VMULPD Y1, Y1, Y1              \
 	VMULPD Y2, Y2, Y2              \
-	VMULPD Y3, Y3, Y3              \
-	VADDPD Y1, Y0, Y0              \
-	VADDPD Y3, Y2, Y2              \
+	VFMADD231PD Y1, Y1, Y0         \
+	VFMADD231PD Y3, Y3, Y2         \
 	VCVTPD2PSY Y0, X0              \
 	VCVTPD2PSY Y2, X2              \
 	VMOVUPS X0, (h/2)(DI)(R10*1)   \
@@ -371,24 +365,23 @@ fold1:
 	VZEROUPPER
 	RET
 
-// DCT adds sums and differences at off(SI), times 4 weights at w(DX).
-#define DCT(off, w, a, b, c, d) \
-	VMOVUPS off(SI), Y8            \
-	VMOVUPS (off+32)(SI), Y9       \
-	VBROADCASTSS w(DX), Y10        \
-	VBROADCASTSS (w+4)(DX), Y11    \
-	VBROADCASTSS (w+8)(DX), Y12    \
-	VBROADCASTSS (w+12)(DX), Y13   \
-	VMULPS Y8, Y10, Y10            \
-	VMULPS Y9, Y11, Y11            \
-	VMULPS Y8, Y12, Y12            \
-	VMULPS Y9, Y13, Y13            \
-	VADDPS Y10, a, a               \
-	VADDPS Y11, b, b               \
-	VADDPS Y12, c, c               \
-	VADDPS Y13, d, d
+// DCT adds half a row of sums and half a row of differences, times 4 weights.
+#define DCT(off, a, b, c, d) \
+	VCVTPS2PD off(SI), Y8        \
+	VCVTPS2PD (off+32)(SI), Y9   \
+	VFMADD231PD Y8, Y10, a       \
+	VFMADD231PD Y9, Y11, b       \
+	VFMADD231PD Y8, Y12, c       \
+	VFMADD231PD Y9, Y13, d
 
-// func dctAVX2(dst, x, mat *float32, groups, pairs int)
+// ROW writes a row of float64, in halves a and b, as float32.
+#define ROW(off, a, xa, b, xb) \
+	VCVTPD2PSY a, xa             \
+	VCVTPD2PSY b, xb             \
+	VMOVUPS xa, off(DI)          \
+	VMOVUPS xb, (off+16)(DI)
+
+// func dctAVX2(dst, x *float32, mat *float64, groups, pairs int)
 TEXT ·dctAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), BX
@@ -397,32 +390,32 @@ TEXT ·dctAVX2(SB), NOSPLIT, $0-40
 	MOVQ pairs+32(FP), R9
 
 group:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
 	MOVQ BX, SI
 	MOVQ R9, CX
 
-dct2:
-	DCT(0, 0, Y0, Y1, Y2, Y3)
-	DCT(64, 16, Y4, Y5, Y6, Y7)
+dct1:
+	VBROADCASTSD (DX), Y10
+	VBROADCASTSD 8(DX), Y11
+	VBROADCASTSD 16(DX), Y12
+	VBROADCASTSD 24(DX), Y13
+	DCT(0, Y0, Y1, Y2, Y3)
+	DCT(16, Y4, Y5, Y6, Y7)
 	ADDQ $32, DX
-	ADDQ $128, SI
-	SUBQ $2, CX
-	JNZ  dct2
-	VADDPS Y4, Y0, Y0
-	VADDPS Y5, Y1, Y1
-	VADDPS Y6, Y2, Y2
-	VADDPS Y7, Y3, Y3
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
+	ADDQ $64, SI
+	DECQ CX
+	JNZ  dct1
+	ROW(0, Y0, X0, Y4, X4)
+	ROW(32, Y1, X1, Y5, X5)
+	ROW(64, Y2, X2, Y6, X6)
+	ROW(96, Y3, X3, Y7, X7)
 	ADDQ $128, DI
 	DECQ R8
 	JNZ  group

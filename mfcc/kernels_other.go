@@ -25,4 +25,4 @@ func mel(dst, power []float32, spans []span, weights []float32, _ level) {
 }
 
 func fold(dst, x []float32, floor float32, _ level) { foldPlain(dst, x, floor) }
-func dct(dst, x, mat []float32, _ level)            { dctPlain(dst, x, mat) }
+func dct(dst, x []float32, mat []float64, _ level)  { dctPlain(dst, x, mat) }

@@ -31,7 +31,7 @@ func TestFFT(t *testing.T) {
 		for l := range frames {
 			frames[l] = &x[l*n]
 		}
-		window := slices.Repeat([]float64{0.5}, n)
+		window := hann(n)
 		got := make([]float32, (n/2+1)*lanes)
 		newFFT(n).power(got, make([]float64, n*lanes), &frames, window, best())
 		oracle := fourier.NewFFT(n)
@@ -39,7 +39,7 @@ func TestFFT(t *testing.T) {
 		for l := range lanes {
 			energy := 0.0
 			for i := range frame {
-				frame[i] = float64(x[l*n+i])
+				frame[i] = 2 * float64(x[l*n+i]) * window[i]
 				energy += frame[i] * frame[i]
 			}
 			for k, c := range oracle.Coefficients(nil, frame) {

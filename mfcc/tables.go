@@ -2,7 +2,7 @@ package mfcc
 
 import "math"
 
-// Tables are computed in float64 and rounded once to float32.
+// Tables are float64, but for the weights of the mel bands, rounded to float32.
 
 // hann returns the periodic Hann window, 0.5 - 0.5 cos(2 pi i / n).
 func hann(n int) []float64 {
@@ -104,10 +104,10 @@ func melBands(c Config, r recipe) ([]span, []float32) {
 // dctMatrix returns the first rows of the orthonormal DCT-II, times Kaldi's
 // lifter 1 + 11 sin(pi k / 22) where that is asked for, in the order the dct
 // kernel reads: dctGroup coefficients side by side, for each pair of bands that
-// foldPlain makes. Rows beyond c.Coefs are zero, and pairs beyond the bands.
-func dctMatrix(c Config, r recipe) []float32 {
-	groups, pairs := (c.Coefs+dctGroup-1)/dctGroup, foldRows(c.Mels)
-	mat := make([]float32, groups*pairs*dctGroup)
+// foldPlain makes. Rows beyond c.Coefs are zero.
+func dctMatrix(c Config, r recipe) []float64 {
+	groups, pairs := (c.Coefs+dctGroup-1)/dctGroup, foldPairs(c.Mels)
+	mat := make([]float64, groups*pairs*dctGroup)
 	n := float64(c.Mels)
 	for k := range c.Coefs {
 		scale := math.Sqrt(2 / n)
@@ -119,7 +119,7 @@ func dctMatrix(c Config, r recipe) []float32 {
 		}
 		for m := range (c.Mels + 1) / 2 {
 			i := (k/dctGroup*pairs+m)*dctGroup + k%dctGroup
-			mat[i] = float32(scale * math.Cos(math.Pi*float64(k)*(float64(m)+0.5)/n))
+			mat[i] = scale * math.Cos(math.Pi*float64(k)*(float64(m)+0.5)/n)
 		}
 	}
 	return mat

@@ -17,6 +17,7 @@ func (datasetsCmd) Help() string {
 	return `Examples:
   lacuna datasets
   lacuna datasets --json | jq '.[].name'
+
 ` + cli.ExitStatus
 }
 

@@ -37,7 +37,7 @@ type ingestCmd struct {
 
 	Seed    uint64 `default:"1" help:"Seed of every random choice."`
 	Workers int    `default:"0" placeholder:"N" help:"Subjects in work at once; 0 for one a core. The output is the same for any number."`
-	MaxBad  int    `default:"0" placeholder:"N" help:"Broken subjects to leave out and go on. With more, nothing is written."`
+	MaxBad  int    `default:"0" placeholder:"N" help:"Broken subjects to leave out and go on. With more, nothing is written (${default})."`
 	JSON    bool   `name:"json" help:"Print the summary as JSON."`
 	phantomFlags
 }
@@ -62,6 +62,7 @@ func (ingestCmd) Help() string {
 A broken subject never stops the others: all are read, and the broken ones are
 listed with their reasons. With more than --max-bad of them no data set is
 written. Interrupting leaves nothing half-made.
+
 ` + cli.ExitStatus
 }
 
@@ -185,6 +186,9 @@ func (c ingestCmd) ingest(a *app, d datasets.Dataset, from sourceFlags, out stri
 	}
 	meta, err := c.meta(d, from, plan)
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(out)), 0o755); err != nil {
 		return err
 	}
 	w, err := shards.Create(out, meta, shards.Options{

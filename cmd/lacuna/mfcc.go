@@ -31,6 +31,7 @@ func (mfccCmd) Help() string {
       a line of JSON: definition, shape, values by coefficient
   lacuna mfcc -d dense20 --npy features recordings/*.wav
       features/7_theo_3.npy and so on
+
 ` + cli.ExitStatus
 }
 

@@ -12,11 +12,11 @@ import (
 
 // phantomFlags say how much of the phantom is made.
 type phantomFlags struct {
-	Cases       int      `group:"Phantom" default:"12" placeholder:"N" help:"Brains to make."`
+	Cases       int      `group:"Phantom" default:"12" placeholder:"N" help:"Brains to make (${default})."`
 	Voxels      size     `group:"Phantom" default:"48x64x64" help:"Their size, D x H x W; BraTS is 155x240x240."`
-	MissingRate float64  `group:"Phantom" default:"0.1" placeholder:"P" help:"Chance that a brain lacks a modality."`
-	Takes       int      `group:"Phantom" default:"5" placeholder:"N" help:"Clips of each digit and speaker to make."`
-	Kinds       []string `group:"Phantom" default:"brats,avdigits" enum:"brats,avdigits" help:"What to make: brats, avdigits or both."`
+	MissingRate float64  `group:"Phantom" default:"0.1" placeholder:"P" help:"Part of the brains that lack a modality (${default})."`
+	Takes       int      `group:"Phantom" default:"5" placeholder:"N" help:"Clips of each digit and speaker to make (${default})."`
+	Kinds       []string `group:"Phantom" default:"brats,avdigits" enum:"brats,avdigits" placeholder:"KIND,..." help:"What to make: ${default}."`
 }
 
 // runPhantom makes files as they stand in the real layouts, then ingests them

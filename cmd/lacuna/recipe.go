@@ -37,7 +37,7 @@ type recipe struct {
 
 	DType       string `name:"dtype" group:"Shards" default:"float32" enum:"float32,float16" help:"Type of stored tensors: float32 or float16." json:"dtype"`
 	Compression string `group:"Shards" default:"none" enum:"none,zstd,lz4" help:"Compression of shards: none (read in place), zstd or lz4." json:"compression"`
-	TensorTag   bool   `group:"Shards" default:"true" negatable:"" help:"Tag tensor columns as arrow.fixed_shape_tensor; polars needs --no-tensor-tag." json:"tensor_tag"`
+	TensorTag   bool   `group:"Shards" default:"true" negatable:"" help:"Tag tensor columns as arrow.fixed_shape_tensor; HF datasets and older polars need --no-tensor-tag." json:"tensor_tag"`
 }
 
 // size is D x H x W voxels, written "32x64x64".
