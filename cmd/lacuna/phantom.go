@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/lacuna-ml/lacuna/ingest/datasets/phantom"
 	"github.com/lacuna-ml/lacuna/internal/cli"
@@ -57,6 +58,7 @@ func (c *ingestCmd) runPhantom(a *app) error {
 }
 
 func (c *ingestCmd) makeFiles(a *app, kind, dir string) error {
+	began := time.Now()
 	var err error
 	switch kind {
 	case "brats":
@@ -67,5 +69,6 @@ func (c *ingestCmd) makeFiles(a *app, kind, dir string) error {
 	if err != nil {
 		return fmt.Errorf("make the phantom's %s files: %w", kind, err)
 	}
+	fmt.Fprintf(a.stderr, "%s: made from seed %d in %s\n", dir, c.Seed, seconds(time.Since(began)))
 	return nil
 }

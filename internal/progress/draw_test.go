@@ -20,13 +20,13 @@ func TestBarOnATerminal(t *testing.T) {
 	}
 	clock = clock.Add(1950 * time.Millisecond)
 	b.Add(1)
-	want := "\r[######..................] doctor brats: 2 of 8 cases, 1.0 cases/s, 6s left"[:60] + "\x1b[K"
+	want := "\r[####............] doctor brats: 2 of 8 cases, 1.0 cases/s, 6s left"[:60] + "\x1b[K"
 	if out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)
 	}
 	out.Reset()
 	b.Add(6)
-	if !strings.Contains(out.String(), strings.Repeat("#", 24)) {
+	if !strings.Contains(out.String(), strings.Repeat("#", 16)) {
 		t.Errorf("the last item does not fill the bar: %q", out.String())
 	}
 	out.Reset()

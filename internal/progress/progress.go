@@ -64,7 +64,7 @@ func (b *Bar) Add(n int) {
 
 // draw returns the line with a bar before its numbers, cut to the terminal.
 func (b *Bar) draw(now time.Time) string {
-	const cells = 24
+	const cells = 16 // leaves room for the numbers in 80 columns
 	full := cells * min(b.done, b.total) / max(b.total, 1)
 	text := fmt.Sprintf("[%s%s] %s", strings.Repeat("#", full), strings.Repeat(".", cells-full), b.line(now))
 	return text[:min(len(text), b.width-1)]
