@@ -26,5 +26,5 @@
 //   - shards: Arrow files behind checksums, splits, masks, the inspection tool.
 //   - cmd/lacuna, cmd/shards: the programs. Only they see both halves.
 //
-// docs/architecture.md draws it, docs/format.md specifies the shards.
+// docs/architecture.md draws it, shards/docs/format.md specifies the shards.
 package lacuna

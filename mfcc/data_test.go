@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/csv"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -158,6 +157,6 @@ func TestPaddingShare(t *testing.T) {
 		if share < tc.low || share > tc.high {
 			t.Errorf("%s: %.3f of the columns are padding, want %g to %g", tc.definition, share, tc.low, tc.high)
 		}
-		t.Log(fmt.Sprintf("%s: %.1f %% of %d columns are padding", tc.definition, 100*share, all))
+		t.Logf("%s: %.1f %% of %d columns are padding", tc.definition, 100*share, all)
 	}
 }

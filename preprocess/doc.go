@@ -1,4 +1,15 @@
 // Package preprocess turns loaded subjects into the samples that shards store:
 // a [Pipeline] of [Stage]s on several goroutines, whose output does not depend
 // on how many.
+//
+// A stage takes one sample and emits none, one or several: the stages of
+// packages volume, patch and audio reorient, crop and normalise volumes, cut
+// them into patches, and turn waveforms into features. Which stages a subject
+// goes through, and in what order, is the caller's choice, and may depend on its
+// split. Every stage leaves its versioned name in Sample.Definitions, and draws
+// from its own source of chance ([Rand]), which is a function of the run's seed,
+// the sample's key and that name.
+//
+// What is wrong with a subject is a [ingest.SubjectError], which
+// [Pipeline.OnError] may skip; any other error ends the run.
 package preprocess

@@ -109,18 +109,32 @@ func (p *Pipeline) subject(ctx context.Context, src ingest.Source, s ingest.Subj
 }
 
 func (p *Pipeline) samples(ctx context.Context, src ingest.Source, s ingest.Subject, emit func(*ingest.Sample) bool) error {
-	sample, err := src.Load(ctx, s)
+	var stages []Stage
+	if p.Stages != nil {
+		stages = p.Stages(s)
+	}
+	sample, err := load(ctx, src, s, stages)
 	if err != nil {
 		return fmt.Errorf("load %s: %w", s.Key, err)
 	}
 	if err := sample.Check(src.Modalities()); err != nil {
 		return fmt.Errorf("preprocess: as loaded: %w", err)
 	}
-	var stages []Stage
-	if p.Stages != nil {
-		stages = p.Stages(s)
-	}
 	return p.apply(ctx, src, stages, sample, emit)
+}
+
+// load loads a subject, without what the stages would cut off at once.
+func load(ctx context.Context, src ingest.Source, s ingest.Subject, stages []Stage) (*ingest.Sample, error) {
+	boxes, ok := src.(ingest.BoxSource)
+	for i := 0; ok && i < len(stages); i++ {
+		var st Boxed
+		if st, ok = stages[i].(Boxed); ok {
+			if margin, cuts := st.Box(); cuts {
+				return boxes.LoadBox(ctx, s, margin)
+			}
+		}
+	}
+	return src.Load(ctx, s)
 }
 
 // apply puts s through the stages, depth first, so that a sample goes all the

@@ -322,3 +322,50 @@ func ExamplePipeline_Run() {
 	// d/s02/1
 	// d/s02/2
 }
+
+// boxes is a source that notes how it was asked.
+type boxes struct {
+	source
+	asked *[]int // a margin, or -1 for Load
+}
+
+func (b boxes) Load(ctx context.Context, s ingest.Subject) (*ingest.Sample, error) {
+	*b.asked = append(*b.asked, -1)
+	return b.source.Load(ctx, s)
+}
+
+func (b boxes) LoadBox(ctx context.Context, s ingest.Subject, margin int) (*ingest.Sample, error) {
+	*b.asked = append(*b.asked, margin)
+	return b.source.Load(ctx, s)
+}
+
+type boxed struct {
+	stage
+	margin int // below 0 for a stage that cuts nothing
+}
+
+func (b boxed) Box() (int, bool) { return max(b.margin, 0), b.margin >= 0 }
+
+func TestBoxesAreAskedForWhereTheStagesCut(t *testing.T) {
+	pass, crop2, crop5 := boxed{noise, -1}, boxed{noise, 2}, boxed{noise, 5}
+	for _, tc := range []struct {
+		name   string
+		stages []preprocess.Stage
+		want   int
+	}{
+		{"nothing", nil, -1},
+		{"a crop", []preprocess.Stage{crop2, noise}, 2},
+		{"a crop after a turn", []preprocess.Stage{pass, pass, crop2, crop5}, 2},
+		{"a turn alone", []preprocess.Stage{pass}, -1},
+		{"a crop after what needs all", []preprocess.Stage{noise, crop2}, -1},
+	} {
+		var asked []int
+		p := preprocess.Pipeline{Stages: stages(tc.stages...)}
+		if _, err := collect(t, p.Run(t.Context(), boxes{source{}, &asked}, subjects(1, nil))); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(asked, []int{tc.want}) {
+			t.Errorf("%s: asked for %v, want %d", tc.name, asked, tc.want)
+		}
+	}
+}

@@ -20,3 +20,13 @@ type Stage interface {
 	// of chance. What is wrong with the subject is a *ingest.SubjectError.
 	Apply(ctx context.Context, rng *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error
 }
+
+// Boxed is a Stage that can do without the air around a subject: whatever it
+// makes of the whole, it makes as well of what [ingest.BoxSource] leaves.
+type Boxed interface {
+	Stage
+	// Box returns the margin, in voxels, of the box that the stage cuts samples
+	// to. A stage that cuts nothing, and is content with any box, returns false:
+	// then the next one decides.
+	Box() (margin int, cuts bool)
+}

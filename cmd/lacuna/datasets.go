@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -39,9 +38,7 @@ func (c *datasetsCmd) Run(a *app) error {
 		infos = append(infos, datasetInfo{d.Name, d.Title, d.Task, d.Modalities.Names(), d.Classes, d.Inputs, d.Options, d.License, d.Citation})
 	}
 	if c.JSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(infos)
+		return writeJSON(a.stdout, infos)
 	}
 	for _, d := range infos {
 		fmt.Fprintf(a.stdout, "%s: %s\n", d.Name, d.Title)

@@ -90,15 +90,14 @@ func (c *doctorCmd) examine(a *app, name string, src ingest.Source) (*checkup, e
 	}
 	look := func(ctx context.Context, s ingest.Subject, emit func(outcome) bool) error {
 		sample, err := src.Load(ctx, s)
-		var broken *ingest.SubjectError
-		switch {
-		case errors.As(err, &broken):
+		if broken, ok := errors.AsType[*ingest.SubjectError](err); ok {
 			emit(outcome{errorRows(broken), true})
-		case err != nil:
-			return err
-		default:
-			emit(outcome{warningRows(sample), false})
+			return nil
 		}
+		if err != nil {
+			return err
+		}
+		emit(outcome{warningRows(sample), false})
 		return nil
 	}
 	for o, err := range pipeline.FlatMap(a.ctx, workers(c.Workers), each(subjects), look) {

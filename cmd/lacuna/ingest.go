@@ -61,7 +61,7 @@ func (ingestCmd) Help() string {
 
 A broken subject never stops the others: all are read, and the broken ones are
 listed with their reasons. With more than --max-bad of them no data set is
-written. Interrupting leaves nothing half-made.
+written. Interrupting leaves no half-made data set.
 
 ` + cli.ExitStatus
 }
@@ -297,7 +297,7 @@ func (c *ingestCmd) fill(a *app, d datasets.Dataset, src ingest.Source, p *plan,
 		if !ok {
 			continue // the list of splits leaves this subject out
 		}
-		if c.Missing != "random-drop" || sp == split.Train { // what val and test lose by chance is the evaluation's business
+		if sp == split.Train { // what val and test lose is the evaluation's business
 			hide(s, p.hide)
 		}
 		if err := w.Append(sp, s); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,9 +45,10 @@ type mfccInfo struct {
 }
 
 func (c *mfccCmd) Run(a *app) error {
+	written := map[string]string{}
 	for _, file := range c.Files {
-		if err := a.ctx.Err(); err != nil {
-			return err
+		if a.ctx.Err() != nil {
+			return context.Cause(a.ctx)
 		}
 		info, flat, err := c.one(file)
 		if err != nil {
@@ -62,6 +64,10 @@ func (c *mfccCmd) Run(a *app) error {
 			return err
 		}
 		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + ".npy"
+		if first, ok := written[name]; ok {
+			return cli.Usagef("%s and %s would both be %s: write them to two folders", first, file, name)
+		}
+		written[name] = file
 		if err := writeNpy(filepath.Join(c.Npy, name), info.Shape, flat); err != nil {
 			return err
 		}

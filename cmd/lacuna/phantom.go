@@ -45,8 +45,7 @@ func (c *ingestCmd) runPhantom(a *app) error {
 			from.Pairing = "full" // the paper's needs 50 takes
 		}
 		err = c.ingest(a, d, from, filepath.Join(c.Out, kind))
-		var coded *cli.Error
-		if errors.As(err, &coded) && coded.Code == cli.Skipped {
+		if coded, ok := errors.AsType[*cli.Error](err); ok && coded.Code == cli.Skipped {
 			skipped = err
 			continue
 		}

@@ -62,13 +62,17 @@ type Region struct {
 }
 
 // Input is a folder that a data set reads.
-type Input struct{ Name, Help string }
+type Input struct {
+	Name string `json:"name"`
+	Help string `json:"help"`
+}
 
 // Option is a named choice of a data set. Values lists what is allowed, the
 // default first; empty means any text.
 type Option struct {
-	Name, Help string
-	Values     []string
+	Name   string   `json:"name"`
+	Help   string   `json:"help"`
+	Values []string `json:"values"`
 }
 
 // Option returns the value of the named option in opts: its default where

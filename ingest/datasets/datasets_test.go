@@ -2,6 +2,7 @@ package datasets_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"iter"
 	"slices"
@@ -33,6 +34,33 @@ func (f fake) Subjects(context.Context) iter.Seq2[ingest.Subject, error] {
 
 func (f fake) Load(_ context.Context, s ingest.Subject) (*ingest.Sample, error) {
 	return &ingest.Sample{Key: s.Key, Sources: []ingest.File{{Path: f.where}}}, nil
+}
+
+// boxed is a source that can spare the air.
+type boxed struct{ fake }
+
+func (b boxed) LoadBox(ctx context.Context, s ingest.Subject, margin int) (*ingest.Sample, error) {
+	out, err := b.Load(ctx, s)
+	out.Sources[0].Path += fmt.Sprintf(" box %d", margin)
+	return out, err
+}
+
+func TestJoinSparesTheAirWhereASourceCan(t *testing.T) {
+	j := datasets.Join(fake{"a", []string{"1"}}, boxed{fake{"b", []string{"2"}}})
+	var got []string
+	for s, err := range j.Subjects(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		sample, err := j.(ingest.BoxSource).LoadBox(t.Context(), s, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, sample.Sources[0].Path)
+	}
+	if want := []string{"a", "b box 3"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
 
 func TestJoin(t *testing.T) {

@@ -48,18 +48,38 @@ func (j *joined) note(k ingest.Key, i int) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if first, ok := j.of[k]; ok && first != i {
-		return fmt.Errorf("subject %s stands in input %d and in input %d: name one of them otherwise", k, first+1, i+1)
+		return fmt.Errorf("subject %s stands in input %d and in input %d: rename one of them", k, first+1, i+1)
 	}
 	j.of[k] = i
 	return nil
 }
 
 func (j *joined) Load(ctx context.Context, s ingest.Subject) (*ingest.Sample, error) {
+	src, err := j.source(s)
+	if err != nil {
+		return nil, err
+	}
+	return src.Load(ctx, s)
+}
+
+// LoadBox spares the air where the subject's own source can.
+func (j *joined) LoadBox(ctx context.Context, s ingest.Subject, margin int) (*ingest.Sample, error) {
+	src, err := j.source(s)
+	if err != nil {
+		return nil, err
+	}
+	if b, ok := src.(ingest.BoxSource); ok {
+		return b.LoadBox(ctx, s, margin)
+	}
+	return src.Load(ctx, s)
+}
+
+func (j *joined) source(s ingest.Subject) (ingest.Source, error) {
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	i, ok := j.of[s.Key]
-	j.mu.Unlock()
 	if !ok {
 		return nil, fmt.Errorf("subject %s is not among those listed", s.Key)
 	}
-	return j.sources[i].Load(ctx, s)
+	return j.sources[i], nil
 }

@@ -83,7 +83,7 @@ func (d *Dir) Commit(replace bool) error {
 		return fmt.Errorf("atomicfile: publish %s: %w", d.target, err)
 	}
 	d.done = true
-	err := SyncDir(filepath.Dir(d.target))
+	err := syncDir(filepath.Dir(d.target))
 	// What is under the temporary names now is the replaced directory.
 	if err := errors.Join(err, os.RemoveAll(d.tmp), os.RemoveAll(d.old), d.lock.Close()); err != nil {
 		return fmt.Errorf("atomicfile: %s is published, but: %w", d.target, err)
@@ -92,7 +92,7 @@ func (d *Dir) Commit(replace bool) error {
 }
 
 func (d *Dir) publish(replace bool) error {
-	if err := SyncDir(d.tmp); err != nil {
+	if err := syncDir(d.tmp); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(d.target); errors.Is(err, fs.ErrNotExist) {

@@ -28,15 +28,15 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 		return fmt.Errorf("atomicfile: write %s: %w", path, errors.Join(err, os.Remove(tmp)))
 	}
 	// From here the new file is there; only its durability is in doubt.
-	if err := SyncDir(filepath.Dir(path)); err != nil {
+	if err := syncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("atomicfile: %w", err)
 	}
 	return nil
 }
 
-// SyncDir makes the names in a directory durable. Systems that can't sync a
+// syncDir makes the names in a directory durable. Systems that can't sync a
 // directory are taken to need no such thing.
-func SyncDir(dir string) error {
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func (p Program) Run(ctx context.Context, args []string, stdout, stderr io.Write
 	err = parsed.Run(p.Bind...)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		fmt.Fprintf(stderr, "%s: interrupted; nothing half-made is left\n", p.Name)
+		fmt.Fprintf(stderr, "%s: interrupted; no half-made data set is left\n", p.Name)
 	case err != nil:
 		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
 	}
@@ -110,11 +110,11 @@ func command(args []string) []string {
 }
 
 func (p Program) code(err error) int {
-	var own *Error
+	own, ok := errors.AsType[*Error](err)
 	switch {
 	case err == nil:
 		return Good
-	case errors.As(err, &own):
+	case ok:
 		return own.Code
 	case p.Code != nil:
 		return p.Code(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,12 +17,13 @@ import (
 
 type sayCmd struct {
 	Words []string          `sep:","`
+	Whole []string          `sep:"none"`
 	Pairs map[string]string `mapsep:";"`
 	Fail  string
 }
 
 func (c *sayCmd) Run(out *bytes.Buffer) error {
-	out.WriteString(strings.Join(c.Words, "|") + c.Pairs["a"] + c.Pairs["b"])
+	out.WriteString(strings.Join(append(c.Words, c.Whole...), "|") + c.Pairs["a"] + c.Pairs["b"])
 	switch c.Fail {
 	case "":
 		return nil
@@ -84,6 +86,9 @@ func TestConfiguration(t *testing.T) {
 	}{
 		{"list and map", "words: [x, y]\npairs: {b: 2, a: 1}\n", "x|y12", cli.Good},
 		{"scalar", "words: 7\n", "7", cli.Good},
+		{"list of numbers", "words: [7, 8]\n", "7|8", cli.Good},
+		{"list of a flag that is not split", "whole: ['a,b', c]\n", "a,b|c", cli.Good},
+		{"one of a flag that is not split", "whole: a,b\n", "a,b", cli.Good},
 		{"the command line wins", "words: [x]\nfail: rot\n", "x", cli.Good},
 		{"empty", "", "", cli.Good},
 		{"a key that is no flag", "wrods: [x]\n", "", cli.Usage},
@@ -99,4 +104,30 @@ func TestConfiguration(t *testing.T) {
 			}
 		})
 	}
+}
+
+type greetCmd struct {
+	Name string `arg:""`
+}
+
+func (c *greetCmd) Run(out *os.File) error {
+	if c.Name == "nobody" {
+		return cli.Usagef("there is nobody to greet")
+	}
+	_, err := fmt.Fprintln(out, "hello", c.Name)
+	return err
+}
+
+func ExampleProgram() {
+	var grammar struct {
+		Greet greetCmd `cmd:""`
+	}
+	p := cli.Program{Name: "prog", Grammar: &grammar, Bind: []any{os.Stdout}}
+	fmt.Println(p.Run(context.Background(), []string{"greet", "Ada"}, os.Stdout, os.Stdout))
+	fmt.Println(p.Run(context.Background(), []string{"greet", "nobody"}, os.Stdout, os.Stdout))
+	// Output:
+	// hello Ada
+	// 0
+	// prog: there is nobody to greet
+	// 2
 }

@@ -45,17 +45,18 @@ func (v flagValues) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve gives kong the value of a flag as it would stand on a command line.
+// Resolve gives kong the value of a flag as it would stand on a command line,
+// and a list whole, for its items may hold commas.
 func (v flagValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	switch x := v[flag.Name].(type) {
 	case nil:
 		return nil, nil
 	case []any:
-		parts := make([]string, len(x))
+		items := make([]any, len(x))
 		for i, e := range x {
-			parts[i] = fmt.Sprint(e)
+			items[i] = fmt.Sprint(e)
 		}
-		return strings.Join(parts, ","), nil
+		return items, nil
 	case map[string]any:
 		var parts []string
 		for _, k := range slices.Sorted(maps.Keys(x)) {

@@ -2,6 +2,7 @@ package progress_test
 
 import (
 	"bytes"
+	"os"
 	"testing"
 	"time"
 
@@ -31,10 +32,24 @@ func TestPlainLinesSayRateAndTimeLeft(t *testing.T) {
 
 func TestShortWorkSaysNothing(t *testing.T) {
 	var out bytes.Buffer
-	b := progress.New(&out, "x", "case", 2, time.Now)
+	b := progress.New(&out, "x", "case", 2, func() time.Time { return time.Unix(0, 0) })
 	b.Add(2)
 	b.Done()
 	if out.Len() > 0 {
 		t.Errorf("got %q, want nothing", out.String())
 	}
+}
+
+func ExampleBar() {
+	clock := time.Unix(0, 0)
+	bar := progress.New(os.Stdout, "doctor brats", "subject", 12, func() time.Time { return clock })
+	defer bar.Done()
+	for range 12 {
+		clock = clock.Add(2 * time.Second)
+		bar.Add(1)
+	}
+	// Output:
+	// doctor brats: 3 of 12 subjects, 0.5 subjects/s, 18s left
+	// doctor brats: 6 of 12 subjects, 0.5 subjects/s, 12s left
+	// doctor brats: 9 of 12 subjects, 0.5 subjects/s, 6s left
 }

@@ -117,12 +117,12 @@ func TestWorkersWorkAtOnce(t *testing.T) {
 
 func TestOneWorkerIsTheConsumersGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
-	for o := range pipeline.FlatMap(t.Context(), 1, count(3, nil), func(_ context.Context, _ int, emit func(int) bool) error {
+	for o, err := range pipeline.FlatMap(t.Context(), 1, count(3, nil), func(_ context.Context, _ int, emit func(int) bool) error {
 		emit(runtime.NumGoroutine())
 		return nil
 	}) {
-		if o > before {
-			t.Errorf("%d goroutines, %d before", o, before)
+		if err != nil || o > before {
+			t.Errorf("%d goroutines, %d before (error %v)", o, before, err)
 		}
 	}
 }

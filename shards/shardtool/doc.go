@@ -1,7 +1,6 @@
 // Package shardtool looks into data sets of shards, as functions that write to
-// an io.Writer: [Ls], [Info], [Cat], [Show], [Stats], [Masks] and
-// [Verify]. The programs
-// lacuna shards and shards only add flags to it.
+// an io.Writer: [Ls], [Info], [Cat], [Show], [Stats], [Masks] and [Verify]. The
+// programs lacuna shards and shards only add flags to them.
 //
 // Each function takes directories. A directory is a data set, or holds some, at
 // most three levels down: then the function goes over all of them in the order

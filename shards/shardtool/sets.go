@@ -32,10 +32,10 @@ func (e *notWholeError) Error() string {
 // IsCorrupt reports whether err says that data are damaged or not whole, as
 // opposed to not found or not readable.
 func IsCorrupt(err error) bool {
-	var corrupt *shards.CorruptError
-	var damaged *damagedError
-	var notWhole *notWholeError
-	return errors.As(err, &corrupt) || errors.As(err, &damaged) || errors.As(err, &notWhole)
+	_, corrupt := errors.AsType[*shards.CorruptError](err)
+	_, damaged := errors.AsType[*damagedError](err)
+	_, notWhole := errors.AsType[*notWholeError](err)
+	return corrupt || damaged || notWhole
 }
 
 // find returns the data sets at dir or below, in the order of their paths.

@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,7 +213,7 @@ func TestCatValues(t *testing.T) {
 			if *row.Target.Index != w.Target.Data[0] {
 				t.Errorf("%s: class %d, want %d", row.ID, *row.Target.Index, w.Target.Data[0])
 			}
-		case fmt.Sprint(row.Target.Values) != fmt.Sprint(w.Target.Data):
+		case !slices.EqualFunc(row.Target.Values, w.Target.Data, func(got uint16, want uint8) bool { return got == uint16(want) }):
 			t.Errorf("%s: labels %v, want %v", row.ID, row.Target.Values, w.Target.Data)
 		}
 	}

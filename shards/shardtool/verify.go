@@ -88,8 +88,7 @@ func verify(ctx context.Context, dir string, o VerifyOptions) (v verdict, err er
 	v = verdict{Dir: dir, Deep: o.Deep, Problems: []problem{}}
 	began := now(o.Now)
 	r, err := shards.Open(dir)
-	var damage *shards.CorruptError
-	if errors.As(err, &damage) {
+	if damage, ok := errors.AsType[*shards.CorruptError](err); ok {
 		return v, v.closed(ctx, damage)
 	}
 	if err != nil {

@@ -91,6 +91,24 @@ func TestStratifiedSizesOfTheDigitPairs(t *testing.T) {
 	}
 }
 
+// countByStratum returns how many subjects of each stratum, and of all, are in
+// train, val and test.
+func countByStratum(t rapid.TB, a *split.Assignment, list []ingest.Subject) (count map[string][3]int, all [3]int) {
+	t.Helper()
+	count = map[string][3]int{}
+	for _, s := range list {
+		sp, ok := a.Of(s)
+		if !ok {
+			t.Fatalf("%s has no split", s.Key)
+		}
+		c := count[s.Stratum]
+		c[sp-split.Train]++
+		count[s.Stratum] = c
+		all[sp-split.Train]++
+	}
+	return count, all
+}
+
 // The promise of Stratified: each stratum and the whole within one group of
 // the weights, and no split of three or more groups without any.
 func TestStratifiedFollowsTheWeights(t *testing.T) {
@@ -111,19 +129,7 @@ func TestStratifiedFollowsTheWeights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		count := map[string]*[3]int{}
-		var all [3]int
-		for _, s := range list {
-			sp, ok := a.Of(s)
-			if !ok {
-				t.Fatalf("%s has no split", s.Key)
-			}
-			if count[s.Stratum] == nil {
-				count[s.Stratum] = new([3]int)
-			}
-			count[s.Stratum][sp-split.Train]++
-			all[sp-split.Train]++
-		}
+		count, all := countByStratum(t, a, list)
 		parts := [3]int{w.Train, w.Val, w.Test}
 		total := w.Train + w.Val + w.Test
 		least := 0 // groups that the splits need to have their shares rounded down, and one at least
@@ -150,7 +156,7 @@ func TestStratifiedFollowsTheWeights(t *testing.T) {
 		}
 		check("the whole", all)
 		for name, c := range count {
-			check("stratum "+name, *c)
+			check("stratum "+name, c)
 		}
 	})
 }

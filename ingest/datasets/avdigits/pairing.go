@@ -24,6 +24,10 @@ const (
 	testCount    = 10000
 )
 
+// maxWarned is how many files a pair warns of that are no part of any, so that a
+// folder of other things doesn't flood the report.
+const maxWarned = 20
+
 var paperSpeakers = [...]string{"jackson", "nicolas", "theo"}
 
 // The two sets of MNIST, as places in arrays.
@@ -66,7 +70,7 @@ func pair(rule string, c *clips, sets [2]mnist, images fs.FS) (*pairing, error) 
 	} else {
 		p.full(c, labels[trainSet])
 	}
-	for _, path := range first(c.odd) {
+	for _, path := range c.odd[:min(len(c.odd), maxWarned)] {
 		p.list[0].warn(path, "name", "isn't named <digit>_<speaker>_<index>.wav and is left out", "rename it, or leave it")
 	}
 	for _, one := range p.list {
@@ -74,10 +78,6 @@ func pair(rule string, c *clips, sets [2]mnist, images fs.FS) (*pairing, error) 
 	}
 	return p, nil
 }
-
-// first returns at most the first twenty, so that a folder of other things
-// doesn't flood the report.
-func first[T any](list []T) []T { return list[:min(len(list), 20)] }
 
 func readLabels(fsys fs.FS, path string) (labels []uint8, err error) {
 	_, err = hashing(fsys, path, func(r io.Reader) error {
@@ -168,7 +168,7 @@ func (p *pairing) noteBeyond(c *clips) {
 			continue
 		}
 		one := p.list[(int(x.digit)*len(paperSpeakers)+s)*paperIndices]
-		if len(one.warnings) < 20 {
+		if len(one.warnings) < maxWarned {
 			one.warn(x.path, "extra", fmt.Sprintf("index %d: the published pairs end at %d, so it is left out", x.index, paperIndices-1),
 				"choose the pairing full to use it")
 		}

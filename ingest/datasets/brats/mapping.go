@@ -28,6 +28,11 @@ func readMapping(fsys fs.FS, name string, m map[string]mapping) (err error) {
 		return fmt.Errorf("brats: opening the table of names: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	if st, err := f.Stat(); err != nil {
+		return fmt.Errorf("brats: %s: %w", name, err)
+	} else if st.Size() > maxTable {
+		return fmt.Errorf("brats: %s has %d bytes, no table of names has more than %d: move it away", name, st.Size(), maxTable)
+	}
 	r := csv.NewReader(io.LimitReader(f, maxTable))
 	r.FieldsPerRecord = -1
 	r.ReuseRecord = true

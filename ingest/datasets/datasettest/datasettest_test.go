@@ -153,22 +153,27 @@ func (f *faulty) Load(ctx context.Context, sub ingest.Subject) (*ingest.Sample, 
 	return f.load(ctx, sub, s, err)
 }
 
-func TestCheckFindsEachBrokenPromise(t *testing.T) {
-	var calls atomic.Int64
-	onSample := func(change func(*ingest.Sample)) func(context.Context, ingest.Subject, *ingest.Sample, error) (*ingest.Sample, error) {
-		return func(_ context.Context, _ ingest.Subject, s *ingest.Sample, err error) (*ingest.Sample, error) {
-			if err == nil {
-				change(s)
-			}
-			return s, err
+// breach is a promise of a data set, broken.
+type breach struct {
+	name   string
+	change func(*datasets.Dataset)
+	fault  faulty
+	want   string // what Check says of it
+}
+
+// onSample is a Load that changes what it returns.
+func onSample(change func(*ingest.Sample)) func(context.Context, ingest.Subject, *ingest.Sample, error) (*ingest.Sample, error) {
+	return func(_ context.Context, _ ingest.Subject, s *ingest.Sample, err error) (*ingest.Sample, error) {
+		if err == nil {
+			change(s)
 		}
+		return s, err
 	}
-	for _, tc := range []struct {
-		name   string
-		change func(*datasets.Dataset)
-		fault  faulty
-		want   string
-	}{
+}
+
+func brokenListings() []breach {
+	var calls atomic.Int64
+	return []breach{
 		{name: "no citation", change: func(d *datasets.Dataset) { d.Citation = "" }, want: "citation"},
 		{name: "class twice", change: func(d *datasets.Dataset) { d.Classes[1] = d.Classes[0] }, want: "stands twice"},
 		{name: "region beyond the classes", change: func(d *datasets.Dataset) {
@@ -182,6 +187,12 @@ func TestCheckFindsEachBrokenPromise(t *testing.T) {
 			return s
 		}}, want: "another list"},
 		{name: "payload read early", fault: faulty{peek: "a/sound"}, want: "one subject's data"},
+	}
+}
+
+func brokenSamples() []breach {
+	var calls atomic.Int64
+	return []breach{
 		{name: "mask without data", fault: faulty{load: onSample(func(s *ingest.Sample) { s.Inputs[0] = ingest.Array{} })}, want: "the mask says"},
 		{name: "NaN", fault: faulty{load: onSample(func(s *ingest.Sample) {
 			if s.Present.Has(0) {
@@ -204,6 +215,11 @@ func TestCheckFindsEachBrokenPromise(t *testing.T) {
 				s.Inputs[1].Data[0] = float32(calls.Add(1)%2) / 2
 			}
 		})}, want: "beside others it differs"},
+	}
+}
+
+func brokenErrors() []breach {
+	return []breach{
 		{name: "deaf to cancellation", fault: faulty{load: func(ctx context.Context, sub ingest.Subject, s *ingest.Sample, err error) (*ingest.Sample, error) {
 			if ctx.Err() != nil {
 				return &ingest.Sample{Key: sub.Key}, nil
@@ -236,7 +252,11 @@ func TestCheckFindsEachBrokenPromise(t *testing.T) {
 			}
 			return s, err
 		}}, want: "without a/image"},
-	} {
+	}
+}
+
+func TestCheckFindsEachBrokenPromise(t *testing.T) {
+	for _, tc := range slices.Concat(brokenListings(), brokenSamples(), brokenErrors()) {
 		t.Run(tc.name, func(t *testing.T) {
 			d := toy()
 			if tc.change != nil {

@@ -76,7 +76,7 @@ func (k *kit) truncated(ctx context.Context, l loaded, path string) {
 	if shared {
 		size = min(20, info.Size()/2)
 	}
-	err = k.loadWith(ctx, l.subject, input, &truncatingFS{FS: k.in[input], name: name, size: size})
+	_, err = k.sampleWith(ctx, l.subject, input, &truncatingFS{FS: k.in[input], name: name, size: size})
 	subject, blamed := errors.AsType[*ingest.SubjectError](err)
 	switch {
 	case err == nil:
@@ -94,12 +94,7 @@ func (k *kit) truncated(ctx context.Context, l loaded, path string) {
 
 var errGone = errors.New("the subject is no longer listed")
 
-// loadWith opens the data set with one input replaced and loads the subject.
-func (k *kit) loadWith(ctx context.Context, s ingest.Subject, input string, fsys fs.FS) error {
-	_, err := k.sampleWith(ctx, s, input, fsys)
-	return err
-}
-
+// sampleWith opens the data set with one input replaced and loads the subject.
 func (k *kit) sampleWith(ctx context.Context, s ingest.Subject, input string, fsys fs.FS) (*ingest.Sample, error) {
 	in := maps.Clone(k.in)
 	in[input] = fsys
@@ -127,7 +122,7 @@ func (k *kit) missing(ctx context.Context, l loaded, i int, path string) {
 	sample, err := k.sampleWith(ctx, l.subject, input, &hidingFS{FS: k.in[input], name: name})
 	// Where the other modalities lie in files that many subjects share, the
 	// file may be what the subject is made of; then it may go with it.
-	if errors.Is(err, errGone) && slices.ContainsFunc(k.own(l), func(p string) bool { return k.users(p) > 1 }) {
+	if errors.Is(err, errGone) && slices.ContainsFunc(l.inputs(), func(p string) bool { return k.users(p) > 1 }) {
 		return
 	}
 	if err != nil {

@@ -172,7 +172,7 @@ const maxShared = 64 << 10
 func (k *kit) payload() {
 	users := map[string]int{}
 	for _, l := range k.loaded {
-		for _, p := range k.own(l) {
+		for _, p := range l.inputs() {
 			users[p]++
 		}
 	}
@@ -191,8 +191,8 @@ func (k *kit) payload() {
 	}
 }
 
-// own lists the distinct files of a sample that hold its inputs.
-func (k *kit) own(l loaded) []string {
+// inputs lists the distinct files of a sample that hold its inputs.
+func (l loaded) inputs() []string {
 	var out []string
 	for _, f := range l.sources {
 		if f.Role != "target" && !slices.Contains(out, f.Path) {

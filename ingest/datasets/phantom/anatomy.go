@@ -10,15 +10,15 @@ import (
 // file run (LPS).
 type point struct{ x, y, z float64 }
 
-func (p point) sub(q point) point         { return point{p.x - q.x, p.y - q.y, p.z - q.z} }
-func (p point) add(q point) point         { return point{p.x + q.x, p.y + q.y, p.z + q.z} }
-func (p point) times(k float64) point     { return point{p.x * k, p.y * k, p.z * k} }
-func (p point) length() float64           { return math.Sqrt(p.x*p.x + p.y*p.y + p.z*p.z) }
-func (p point) over(q point) point        { return point{p.x / q.x, p.y / q.y, p.z / q.z} }
-func ball(r *rand.Rand) point             { return point{r.NormFloat64(), r.NormFloat64(), r.NormFloat64()} }
-func unit(p point) point                  { return p.times(1 / max(p.length(), 1e-9)) }
-func soft(d, half float64) float64        { return min(max(0.5+d/(2*half), 0), 1) }
-func mix(a, b float64, t float64) float64 { return a + (b-a)*t }
+func (p point) sub(q point) point     { return point{p.x - q.x, p.y - q.y, p.z - q.z} }
+func (p point) add(q point) point     { return point{p.x + q.x, p.y + q.y, p.z + q.z} }
+func (p point) times(k float64) point { return point{p.x * k, p.y * k, p.z * k} }
+func (p point) length() float64       { return math.Sqrt(p.x*p.x + p.y*p.y + p.z*p.z) }
+func (p point) over(q point) point    { return point{p.x / q.x, p.y / q.y, p.z / q.z} }
+func ball(r *rand.Rand) point         { return point{r.NormFloat64(), r.NormFloat64(), r.NormFloat64()} }
+func unit(p point) point              { return p.times(1 / max(p.length(), 1e-9)) }
+func soft(d, half float64) float64    { return min(max(0.5+d/(2*half), 0), 1) }
+func mix(a, b, t float64) float64     { return a + (b-a)*t }
 
 // blend is max(a, b) with the corner rounded over about k millimetres.
 func blend(a, b, k float64) float64 {

@@ -113,35 +113,41 @@ func TestRegionsShowWhereTheyReallyDo(t *testing.T) {
 		if !high && count[4] > count[1] {
 			t.Errorf("%s: low grade with labels %v: more enhances than not", name, count)
 		}
-		for _, tc := range []struct {
-			image     string
-			label     float32
-			q         float64 // the tissue to compare with, from dark to bright
-			low, high float64
-		}{
-			// Oedema is brighter than the middle of tissue.
-			{"flair", 2, 0.5, 1.4, 9},
-			{"t2", 2, 0.5, 1.05, 9},
-			// The core is darker than white matter, which is the brightest in T1.
-			{"t1", 1, 0.8, 0, 0.88},
-			{"t1ce", 1, 0.8, 0, 0.9},
-			// Enhancement shows in T1ce, beyond white matter, and nowhere else.
-			{"t1ce", 4, 0.8, 1.25, 9},
-			{"t1", 4, 0.8, 0, 0.9},
-		} {
-			if count[tc.label] < 20 { // a few voxels are all edge
-				continue
-			}
-			if c := contrast(m[tc.image], seg, tc.label, tc.q); c < tc.low || c > tc.high {
-				t.Errorf("%s: label %v is %.2f times as bright as the tissue at %v in %s, want %.2f to %.2f", name, tc.label, c, tc.q, tc.image, tc.low, tc.high)
-			}
-		}
+		checkContrasts(t, name, m, count)
 		if count[4] >= 20 {
 			enhancing++
 		}
 	}
 	if enhancing < 3 {
 		t.Errorf("%d of 6 cases enhance enough to be checked, want at least 3", enhancing)
+	}
+}
+
+// checkContrasts compares each region with the tissue around it.
+func checkContrasts(t *testing.T, name string, m map[string]*nifti.Image, count map[float32]int) {
+	t.Helper()
+	for _, tc := range []struct {
+		image     string
+		label     float32
+		q         float64 // the tissue to compare with, from dark to bright
+		low, high float64
+	}{
+		// Oedema is brighter than the middle of tissue.
+		{"flair", 2, 0.5, 1.4, 9},
+		{"t2", 2, 0.5, 1.05, 9},
+		// The core is darker than white matter, which is the brightest in T1.
+		{"t1", 1, 0.8, 0, 0.88},
+		{"t1ce", 1, 0.8, 0, 0.9},
+		// Enhancement shows in T1ce, beyond white matter, and nowhere else.
+		{"t1ce", 4, 0.8, 1.25, 9},
+		{"t1", 4, 0.8, 0, 0.9},
+	} {
+		if count[tc.label] < 20 { // a few voxels are all edge
+			continue
+		}
+		if c := contrast(m[tc.image], m["seg"], tc.label, tc.q); c < tc.low || c > tc.high {
+			t.Errorf("%s: label %v is %.2f times as bright as the tissue at %v in %s, want %.2f to %.2f", name, tc.label, c, tc.q, tc.image, tc.low, tc.high)
+		}
 	}
 }
 

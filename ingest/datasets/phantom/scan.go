@@ -93,7 +93,7 @@ func (v *volumes) scan(ctx context.Context, b *brain, t *tumour, s *scanner) err
 	half := 0.42 * math.Cbrt(v.voxel.x*v.voxel.y*v.voxel.z)
 	i := 0
 	for z := range v.size[2] {
-		if err := ctx.Err(); err != nil {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		for y := range v.size[1] {
