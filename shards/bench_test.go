@@ -1,3 +1,5 @@
+//go:build unix
+
 package shards_test
 
 import (
@@ -5,8 +7,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -47,52 +51,76 @@ func bytesOf(p plan) int64 {
 	return n
 }
 
-// BenchmarkWrite compares with writing and syncing the same bytes plainly.
+// writePlain writes and syncs the arrays one after the other.
+func (p plan) writePlain(b *testing.B, name string) {
+	f, err := os.Create(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, r := range p.rows {
+		for _, a := range r.sample.Inputs {
+			if _, err := f.Write(unsafe.Slice((*byte)(unsafe.Pointer(&a.Data[0])), 4*len(a.Data))); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := f.Write(r.sample.Target.Data); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := f.Sync(); err != nil {
+		b.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// cpu is what the process has used of all cores.
+func cpu(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkWrite writes a data set, and by turns the same bytes plainly; both
+// are synced. It reports medians, and that of the ratios of neighbours.
 func BenchmarkWrite(b *testing.B) {
 	for _, side := range []int{32, 96} {
-		p := patches(128_000_000/(17*side*side*side), side)
-		b.Run(fmt.Sprintf("plain-%d", side), func(b *testing.B) {
-			dir := b.TempDir()
-			b.SetBytes(bytesOf(p))
+		b.Run(fmt.Sprint(side), func(b *testing.B) {
+			p := patches(256_000_000/(17*side*side*side), side)
+			gb := float64(bytesOf(p)) / 1e9
+			root := b.TempDir()
+			var rates, cpus [2][]float64
+			var ratios []float64
 			for b.Loop() {
-				b.StopTimer()
-				if err := os.RemoveAll(filepath.Join(dir, "f")); err != nil {
-					b.Fatal(err)
-				}
-				b.StartTimer()
-				f, err := os.Create(filepath.Join(dir, "f"))
-				if err != nil {
-					b.Fatal(err)
-				}
-				for _, r := range p.rows {
-					for _, a := range r.sample.Inputs {
-						if _, err := f.Write(unsafe.Slice((*byte)(unsafe.Pointer(&a.Data[0])), 4*len(a.Data))); err != nil {
-							b.Fatal(err)
-						}
+				for i, write := range []func(dir string){
+					func(dir string) { p.writePlain(b, filepath.Join(dir, "f")) },
+					func(dir string) { p.write(b, filepath.Join(dir, "set")) },
+				} {
+					dir, err := os.MkdirTemp(root, "")
+					if err != nil {
+						b.Fatal(err)
 					}
-					if _, err := f.Write(r.sample.Target.Data); err != nil {
+					runtime.GC()
+					before, start := cpu(b), time.Now()
+					write(dir)
+					rates[i] = append(rates[i], gb/time.Since(start).Seconds())
+					cpus[i] = append(cpus[i], (cpu(b)-before).Seconds()/gb)
+					if err := os.RemoveAll(dir); err != nil {
 						b.Fatal(err)
 					}
 				}
-				if err := f.Sync(); err != nil {
-					b.Fatal(err)
-				}
-				if err := f.Close(); err != nil {
-					b.Fatal(err)
-				}
+				ratios = append(ratios, rates[1][len(ratios)]/rates[0][len(ratios)])
 			}
-		})
-		b.Run(fmt.Sprintf("shards-%d", side), func(b *testing.B) {
-			dir := filepath.Join(b.TempDir(), "set")
-			b.SetBytes(bytesOf(p))
-			for b.Loop() {
-				b.StopTimer()
-				if err := os.RemoveAll(dir); err != nil {
-					b.Fatal(err)
-				}
-				b.StartTimer()
-				p.write(b, dir)
-			}
+			median := func(v []float64) float64 { slices.Sort(v); return v[len(v)/2] }
+			b.ReportMetric(0, "ns/op") // of both: says nothing
+			b.ReportMetric(median(ratios), "of-plain")
+			b.ReportMetric(median(rates[0]), "plain-GB/s")
+			b.ReportMetric(median(rates[1]), "shards-GB/s")
+			b.ReportMetric(median(cpus[0]), "plain-cpu-s/GB")
+			b.ReportMetric(median(cpus[1]), "shards-cpu-s/GB")
 		})
 	}
 }

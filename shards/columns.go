@@ -18,12 +18,18 @@ import (
 
 // encoder makes record batches of samples. It keeps the memory of one batch for
 // the next, so a batch is done with before the next is made.
+//
+// Where the samples' arrays are stored as they are, they are not copied: Arrow
+// is given a buffer of the right length for a column, of which it looks at the
+// length alone, and large says what stands in its place.
 type encoder struct {
 	layout
 	fields []arrow.Field
 	schema *arrow.Schema
 	mem    memory.Allocator
-	slabs  [][]byte // by column
+	slabs  [][]byte           // by column
+	blank  []byte             // zeros: never written, so that it takes no memory but addresses
+	large  map[*byte][][]byte // of the last batch, by the buffer that stands for them
 }
 
 func newEncoder(l layout, mem memory.Allocator) *encoder {
@@ -31,9 +37,9 @@ func newEncoder(l layout, mem memory.Allocator) *encoder {
 	return &encoder{layout: l, schema: s, fields: s.Fields(), mem: mem, slabs: make([][]byte, s.NumFields())}
 }
 
-// batch returns the rows as Arrow has them. The large arrays are those of the
-// samples themselves where there is one row and no conversion.
+// batch returns the rows as Arrow has them, but for what stands in large.
 func (e *encoder) batch(sp split.Split, rows []*ingest.Sample) (arrow.RecordBatch, error) {
+	e.large = map[*byte][][]byte{}
 	cols := make([]arrow.Array, 0, len(e.fields))
 	defer func() {
 		for _, c := range cols {
@@ -54,7 +60,11 @@ func (e *encoder) batch(sp split.Split, rows []*ingest.Sample) (arrow.RecordBatc
 	if e.task == Classification {
 		cols = append(cols, e.classColumn(rows))
 	} else {
-		cols = append(cols, e.labelMaps(len(cols), rows))
+		c, err := e.labelMaps(len(cols), rows)
+		if err != nil {
+			return nil, err
+		}
+		cols = append(cols, c)
 		if e.target == nil {
 			cols = append(cols, e.shapeColumn(rows, func(s *ingest.Sample) []int { return s.Target.Shape }))
 		}
@@ -102,82 +112,54 @@ func (e *encoder) identity(sp split.Split, rows []*ingest.Sample) []arrow.Array 
 
 // input returns the column of modality m, which is column col.
 func (e *encoder) input(col, m int, rows []*ingest.Sample) (arrow.Array, error) {
-	width := 4
-	if e.half {
-		width = 2
-	}
-	fill := func(dst []byte, s *ingest.Sample) error {
-		copy(dst, arrow.Float32Traits.CastToBytes(s.Inputs[m].Data))
-		return nil
-	}
-	if e.half {
-		fill = func(dst []byte, s *ingest.Sample) error { return packHalf(dst, s.Inputs[m].Data) }
-	}
-	var direct []byte
-	if len(rows) == 1 && !e.half {
-		direct = arrow.Float32Traits.CastToBytes(rows[0].Inputs[m].Data)
-	}
-	return e.tensorColumn(col, rows, width, direct, fill, func(s *ingest.Sample) int {
-		return len(s.Inputs[m].Data)
-	}, func(s *ingest.Sample) bool { return s.Present.Has(m) })
+	return e.tensorColumn(col, rows, e.half, func(s *ingest.Sample) []byte {
+		return arrow.Float32Traits.CastToBytes(s.Inputs[m].Data)
+	})
 }
 
-func (e *encoder) labelMaps(col int, rows []*ingest.Sample) arrow.Array {
-	var direct []byte
-	if len(rows) == 1 {
-		direct = rows[0].Target.Data
-	}
-	a, _ := e.tensorColumn(col, rows, 1, direct, func(dst []byte, s *ingest.Sample) error {
-		copy(dst, s.Target.Data)
-		return nil
-	}, func(s *ingest.Sample) int { return len(s.Target.Data) }, func(s *ingest.Sample) bool { return s.Target.Known() })
-	return a
+func (e *encoder) labelMaps(col int, rows []*ingest.Sample) (arrow.Array, error) {
+	return e.tensorColumn(col, rows, false, func(s *ingest.Sample) []byte { return s.Target.Data })
 }
 
-// tensorColumn lays the rows' arrays end to end. A null row of fixed shape takes
-// its room in zeros, as Arrow wants it; one of variable shape takes none.
-// direct, if not nil, is the one row's bytes as they are.
-func (e *encoder) tensorColumn(col int, rows []*ingest.Sample, width int, direct []byte,
-	fill func([]byte, *ingest.Sample) error, count func(*ingest.Sample) int, known func(*ingest.Sample) bool) (arrow.Array, error) {
-	nulls := 0
+// tensorColumn lays the rows' arrays end to end; get returns one's bytes, none
+// where it is absent, and half says that they are float32s to be stored as
+// float16. A null row of fixed shape takes its room in zeros, as Arrow wants it;
+// one of variable shape takes none.
+func (e *encoder) tensorColumn(col int, rows []*ingest.Sample, half bool, get func(*ingest.Sample) []byte) (arrow.Array, error) {
+	elem := e.fields[col].Type.(arrow.ListLikeType).Elem()
+	width := elem.(arrow.FixedWidthDataType).BitWidth() / 8
+	fixed, isFixed := e.fields[col].Type.(*arrow.FixedSizeListType)
+	nulls, at := 0, 0
 	valid := make([]byte, bitutil.BytesForBits(int64(len(rows))))
 	offsets := make([]int32, len(rows)+1)
-	fixed, isFixed := e.fields[col].Type.(*arrow.FixedSizeListType)
-	at := 0
 	for i, s := range rows {
-		if known(s) {
+		n := len(get(s))
+		if n > 0 {
 			bitutil.SetBit(valid, i)
 		} else {
 			nulls++
 		}
 		if isFixed {
 			at += int(fixed.Len())
-		} else if known(s) {
-			at += count(s)
+		} else if half {
+			at += n / 4
+		} else {
+			at += n / width
 		}
 		if at > math.MaxInt32 {
 			return nil, fmt.Errorf("batch of more than %d values", math.MaxInt32)
 		}
 		offsets[i+1] = int32(at)
 	}
-	bytes := direct
-	if bytes == nil {
-		bytes = e.slab(col, at*width)
-		for i, s := range rows {
-			row := bytes[int(offsets[i])*width : int(offsets[i+1])*width]
-			if !known(s) {
-				clear(row)
-			} else if err := fill(row, s); err != nil {
-				return nil, fmt.Errorf("sample %s: %s: %w", s.Key, e.fields[col].Name, err)
-			}
-		}
+	values, err := e.values(col, rows, offsets, width, half, get)
+	if err != nil {
+		return nil, err
 	}
 	var bitmap *memory.Buffer
 	if nulls > 0 {
 		bitmap = memory.NewBufferBytes(valid)
 	}
-	elem := e.fields[col].Type.(arrow.ListLikeType).Elem()
-	child := array.NewData(elem, at, []*memory.Buffer{nil, memory.NewBufferBytes(bytes)}, nil, 0, 0)
+	child := array.NewData(elem, at, []*memory.Buffer{nil, memory.NewBufferBytes(values)}, nil, 0, 0)
 	defer child.Release()
 	buffers := []*memory.Buffer{bitmap}
 	if !isFixed {
@@ -186,6 +168,50 @@ func (e *encoder) tensorColumn(col int, rows []*ingest.Sample, width int, direct
 	data := array.NewData(e.fields[col].Type, len(rows), buffers, []arrow.ArrayData{child}, nulls, 0)
 	defer data.Release()
 	return array.MakeFromData(data), nil
+}
+
+// values returns a tensor column's values, or a buffer that stands for them.
+func (e *encoder) values(col int, rows []*ingest.Sample, offsets []int32, width int, half bool, get func(*ingest.Sample) []byte) ([]byte, error) {
+	size := int(offsets[len(rows)]) * width
+	if !half && e.compression == None {
+		if size == 0 {
+			return nil, nil
+		}
+		// One for each column, told apart by where it begins.
+		if len(e.blank) < 8*len(e.fields)+size {
+			e.blank = make([]byte, 8*len(e.fields)+size)
+		}
+		stand := e.blank[8*col:][:size:size]
+		pieces := make([][]byte, 0, len(rows))
+		for i, s := range rows {
+			if p := get(s); len(p) > 0 {
+				pieces = append(pieces, p)
+			} else {
+				pieces = append(pieces, e.blank[:int(offsets[i+1]-offsets[i])*width])
+			}
+		}
+		e.large[&stand[0]] = pieces
+		return stand, nil
+	}
+	if len(rows) == 1 && !half && len(get(rows[0])) > 0 {
+		return get(rows[0]), nil
+	}
+	slab := e.slab(col, size)
+	for i, s := range rows {
+		row := slab[int(offsets[i])*width : int(offsets[i+1])*width]
+		p := get(s)
+		switch {
+		case len(p) == 0:
+			clear(row)
+		case !half:
+			copy(row, p)
+		default:
+			if err := packHalf(row, arrow.Float32Traits.CastFromBytes(p)); err != nil {
+				return nil, fmt.Errorf("sample %s: %s: %w", s.Key, e.fields[col].Name, err)
+			}
+		}
+	}
+	return slab, nil
 }
 
 // slab returns n bytes of a column's own memory, not cleared.

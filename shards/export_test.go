@@ -35,6 +35,8 @@ var (
 	ToHalf      = toHalf
 	FromHalf    = fromHalf
 	SumBytes    = sumBytes
+	Lanes       = lanes
+	PlainLanes  = plainLanes
 	NewMomentsN = func(arrays ...[]float32) Stats {
 		var m moments
 		for _, a := range arrays {
@@ -98,17 +100,21 @@ func Forge(m *Manifest, f *File, msgs [][]byte, metas, rows []int64) ([]byte, er
 		return nil, err
 	}
 	d := newDigest(discard{})
-	_, _ = d.Write(head)
+	add := func(b []byte) {
+		_, _ = d.sha.Write(b)
+		_, _ = d.Write(b)
+	}
+	add(head)
 	f.Head, f.Batches, f.Rows = d.cut(), nil, 0
 	all := head
 	for i, msg := range msgs {
-		_, _ = d.Write(msg)
+		add(msg)
 		f.Batches = append(f.Batches, Batch{Region: d.cut(), Meta: metas[i], Rows: rows[i]})
 		f.Rows += rows[i]
 		all = append(all, msg...)
 	}
 	_, tail, err := frame(l.schema(), f.Batches)
-	_, _ = d.Write(tail)
+	add(tail)
 	f.Tail, f.FileSum = d.cut(), d.sum(f.Name)
 	return append(all, tail...), err
 }

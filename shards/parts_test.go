@@ -3,12 +3,10 @@ package shards_test
 import (
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"github.com/lacuna-ml/lacuna/ingest"
@@ -228,31 +226,43 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// TestGuard reads a mapped page that is gone.
-func TestGuard(t *testing.T) {
-	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
-	if err != nil {
-		t.Fatal(err)
+// TestLanes compares the fast loop with the plain one, bit by bit.
+func TestLanes(t *testing.T) {
+	type lanes struct {
+		sum, sq [4]float64
+		lo, hi  [4]float32
 	}
-	defer f.Close()
-	if err := f.Truncate(1 << 16); err != nil {
-		t.Fatal(err)
+	zero, nan, inf := float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1))
+	odd := []float32{0, zero, nan, inf, -inf, math.MaxFloat32, -math.MaxFloat32, 1e-45, -1e-45}
+	rng := rand.New(rand.NewPCG(5, 6))
+	for n := 0; n <= 400; n += 4 {
+		for _, share := range []int{0, 2} { // of odd values, one in so many
+			v := noise(rng, n)
+			for i := range v {
+				if share > 0 && rng.IntN(share) == 0 {
+					v[i] = odd[rng.IntN(len(odd))]
+				}
+			}
+			start := lanes{sum: [4]float64{1, 2, 3, 4}, lo: [4]float32{0, zero, 1, 2}, hi: [4]float32{zero, 0, 1, -2}}
+			got, want := start, start
+			shards.Lanes(v, 0.25, &got.sum, &got.sq, &got.lo, &got.hi)
+			shards.PlainLanes(v, 0.25, &want.sum, &want.sq, &want.lo, &want.hi)
+			for k := range 4 {
+				for _, p := range [][2]float64{{got.sum[k], want.sum[k]}, {got.sq[k], want.sq[k]}, {float64(got.lo[k]), float64(want.lo[k])}, {float64(got.hi[k]), float64(want.hi[k])}} {
+					if math.Float64bits(p[0]) != math.Float64bits(p[1]) && (p[0] == p[0] || p[1] == p[1]) { // a NaN's sign and payload say nothing
+						t.Fatalf("%d values, lane %d: got %v, want %v", n, k, got, want)
+					}
+				}
+			}
+		}
 	}
-	b, err := unix.Mmap(int(f.Fd()), 0, 1<<16, unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Truncate(0); err != nil {
-		t.Fatal(err)
-	}
-	sum := byte(0)
-	if err := shards.Guard(func() error { sum += b[40000]; return nil }); err == nil {
-		t.Errorf("no error, read %d", sum)
-	}
-	if err := shards.Guard(func() error { panic("bug") }); err == nil {
-		t.Error("a panic went unnoticed")
-	}
-	if err := unix.Munmap(b); err != nil {
-		t.Fatal(err)
+}
+
+// BenchmarkStats is of the statistics of one array.
+func BenchmarkStats(b *testing.B) {
+	v := noise(rand.New(rand.NewPCG(1, 1)), 1<<18)
+	b.SetBytes(1 << 20)
+	for b.Loop() {
+		shards.NewMomentsN(v)
 	}
 }

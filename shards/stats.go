@@ -30,13 +30,12 @@ type moments struct {
 	bad      int64
 }
 
-func (m *moments) add(data []float32) {
-	if len(data) == 0 {
-		return
-	}
-	if p, ok := finite(data); ok {
-		m.merge(p)
-		return
+func (m *moments) add(data []float32) { m.merge(momentsOf(data)) }
+
+// momentsOf returns the moments of one array.
+func momentsOf(data []float32) moments {
+	if p, ok := finite(data); ok || len(data) == 0 {
+		return p
 	}
 	good := make([]float32, 0, len(data))
 	for _, v := range data {
@@ -44,10 +43,9 @@ func (m *moments) add(data []float32) {
 			good = append(good, v)
 		}
 	}
-	m.bad += int64(len(data) - len(good))
-	if p, ok := finite(good); ok {
-		m.merge(p)
-	}
+	p, _ := finite(good)
+	p.bad = int64(len(data) - len(good))
+	return p
 }
 
 // finite returns the moments of data, and false where it is empty or has values
@@ -60,20 +58,7 @@ func finite(data []float32) (moments, bool) {
 	var sum, sq [4]float64
 	lo, hi := [4]float32{data[0], data[0], data[0], data[0]}, [4]float32{data[0], data[0], data[0], data[0]}
 	head := len(data) &^ 3
-	for i := 0; i < head; i += 4 {
-		block := data[i : i+4 : i+4]
-		for k, v := range block {
-			d := float64(v) - shift
-			sum[k] += d
-			sq[k] += float64(d * d)
-			if v < lo[k] {
-				lo[k] = v
-			}
-			if v > hi[k] {
-				hi[k] = v
-			}
-		}
-	}
+	lanes(data[:head], shift, &sum, &sq, &lo, &hi)
 	for k, v := range data[head:] {
 		d := float64(v) - shift
 		sum[k] += d
@@ -94,12 +79,36 @@ func finite(data []float32) (moments, bool) {
 	}, true
 }
 
+// plainLanes adds value i, less the shift, and its square to lane i%4 of the
+// sums, and takes it into that of the bounds. len(v)%4 is 0.
+func plainLanes(v []float32, shift float64, sum, sq *[4]float64, lo, hi *[4]float32) {
+	for i := 0; i < len(v); i += 4 {
+		block := v[i : i+4 : i+4]
+		for k, v := range block {
+			d := float64(v) - shift
+			sum[k] += d
+			sq[k] += float64(d * d)
+			if v < lo[k] {
+				lo[k] = v
+			}
+			if v > hi[k] {
+				hi[k] = v
+			}
+		}
+	}
+}
+
 func (m *moments) merge(p moments) {
-	if m.n == 0 {
-		p.bad = m.bad
-		*m = p
+	p.bad += m.bad
+	if p.n == 0 || m.n == 0 {
+		if p.n == 0 {
+			m.bad = p.bad
+		} else {
+			*m = p
+		}
 		return
 	}
+	m.bad = p.bad
 	n := m.n + p.n
 	d := p.mean - m.mean
 	part := float64(p.n) / float64(n)

@@ -187,7 +187,9 @@ func (r *Reader) verifyRow(id batchID, row int, p *part, ids map[xxh3.Uint128]st
 			}
 		}
 		subjects[s.Key.Subject] = true
-		p.count([]*ingest.Sample{s}, false)
+		t := newTally([]*ingest.Sample{s}, false)
+		t.work()
+		p.count(t)
 		return nil
 	})
 }

@@ -1,7 +1,6 @@
 package shards
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -26,8 +24,10 @@ import (
 // Writer writes a data set. It is not safe for concurrent use. What it writes
 // depends on the samples, their order, Meta and Options alone.
 //
-// In memory are, a split, the samples of one record batch, and one batch more
-// where samples are small enough to share one.
+// In memory are, a split, the samples of one record batch, and of all splits
+// together those of the two batches before, until a goroutine has made their
+// SHA-256 and statistics. Samples are written from their own arrays; with
+// float16 or compression there are copies of three batches, as they are stored.
 type Writer struct {
 	dir     *atomicfile.Dir
 	meta    Meta
@@ -37,6 +37,7 @@ type Writer struct {
 	roll    *roll
 	seen    map[xxh3.Uint128]struct{} // ids, to refuse a second of a kind
 	bad     map[string][]ingest.Problem
+	jobs    []job // at most two, in order
 	err     error // the first that leaves files unfit
 	done    bool
 }
@@ -255,7 +256,8 @@ func (w *Writer) Quarantine(e *ingest.SubjectError) {
 	w.bad[name] = append(w.bad[name], problems...)
 }
 
-// flush writes the rows of a part as one batch. Statistics are made meanwhile.
+// flush writes the rows of a part as one batch. A goroutine makes the SHA-256
+// and the statistics beside it, and may go on while the next batch is written.
 func (w *Writer) flush(p *part) (err error) {
 	defer func() {
 		if err != nil {
@@ -266,33 +268,76 @@ func (w *Writer) flush(p *part) (err error) {
 	if len(p.rows) == 0 {
 		return nil
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() { p.count(p.rows, w.enc.half) })
-	defer wg.Wait()
 	if p.out == nil {
 		if p.out, err = w.open(fileName(p.split, len(p.files)), p.split); err != nil {
 			return err
 		}
 	}
-	rec, err := w.enc.batch(p.split, p.rows)
+	rows, out := p.rows, p.out
+	p.rows, p.bytes = nil, 0
+	msg, err := out.encode(rows)
 	if err != nil {
 		return err
 	}
-	err = p.out.write(rec)
-	rec.Release()
-	wg.Wait()
-	clear(p.rows) // let the samples go
-	p.rows, p.bytes = p.rows[:0], 0
-	if err == nil && (p.out.sum.n >= w.options.FileBytes || len(p.out.meta.Batches) == maxList) {
-		err = p.close()
+	t := newTally(rows, w.enc.half)
+	w.settle(1) // so that the goroutine need not wait for us, nor memory grow
+	w.beside(func() {
+		for _, b := range msg.pieces {
+			_, _ = out.sum.sha.Write(b) // a hash never errs
+		}
+		t.work()
+	}, func() { p.count(t) })
+	err = out.write(msg, len(rows))
+	t.work()
+	if err == nil && (out.sum.n >= w.options.FileBytes || len(out.meta.Batches) == maxList) {
+		err = w.close(p)
 	}
 	return err
 }
 
-func (p *part) close() error {
-	f, err := p.out.close()
+// job is what a goroutine does beside the writing of a batch, and what is to
+// follow in order.
+type job struct {
+	done chan struct{} // closed at its end; nothing is sent
+	then func()
+}
+
+// beside starts a goroutine for f, which begins when the one before has ended.
+func (w *Writer) beside(f, then func()) {
+	var before chan struct{}
+	if n := len(w.jobs); n > 0 {
+		before = w.jobs[n-1].done
+	}
+	j := job{make(chan struct{}), then}
+	w.jobs = append(w.jobs, j)
+	go func() {
+		defer close(j.done)
+		if before != nil {
+			<-before
+		}
+		f()
+	}()
+}
+
+// settle waits until no more than n jobs are left.
+func (w *Writer) settle(n int) {
+	for len(w.jobs) > n {
+		<-w.jobs[0].done
+		w.jobs[0].then()
+		w.jobs = slices.Delete(w.jobs, 0, 1)
+	}
+}
+
+// close ends the file of a part. The jobs of its last batches go on while the
+// disk is waited for.
+func (w *Writer) close(p *part) error {
+	out := p.out
 	p.out = nil
-	p.files = append(p.files, f)
+	tail, err := out.finish()
+	w.settle(0)
+	_, _ = out.sum.sha.Write(tail)
+	out.meta.FileSum = out.sum.sum(out.meta.Name)
+	p.files = append(p.files, out.meta)
 	return err
 }
 
@@ -305,8 +350,7 @@ func (w *Writer) open(name string, sp split.Split) (*shard, error) {
 	if w.options.wrap != nil {
 		f = w.options.wrap(name, f)
 	}
-	buf := bufio.NewWriterSize(f, 64<<10) // large writes go past it
-	return newShard(f, buf, File{FileSum: FileSum{Name: name}, Split: sp}, w.enc)
+	return newShard(f, File{FileSum: FileSum{Name: name}, Split: sp}, w.enc)
 }
 
 // Commit writes what is pending, then splits.csv, and the manifest last; syncs
@@ -322,7 +366,7 @@ func (w *Writer) Commit() (*Manifest, error) {
 			return nil, err
 		}
 		if p.out != nil {
-			if err := p.close(); err != nil {
+			if err := w.close(p); err != nil {
 				w.err = fmt.Errorf("shards: write %s: %w", p.split, err)
 				return nil, w.err
 			}
@@ -411,6 +455,7 @@ func (w *Writer) Abort() error {
 		return nil
 	}
 	w.done = true
+	w.settle(0)
 	var errs []error
 	for _, p := range w.parts {
 		if p.out != nil {

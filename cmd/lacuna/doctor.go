@@ -1,20 +1,20 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/internal/progress"
-	"github.com/lacuna-ml/lacuna/preprocess/pipeline"
+	"github.com/lacuna-ml/lacuna/preprocess"
 )
 
 type doctorCmd struct {
 	Dataset string `arg:"" help:"A data set of lacuna datasets (brats, avdigits)."`
 	sourceFlags
+	stageFlags
 	Workers int  `default:"0" placeholder:"N" help:"Subjects in work at once; 0 for one a core."`
 	JSON    bool `name:"json" help:"Print the table as JSON."`
 }
@@ -24,8 +24,9 @@ func (doctorCmd) Help() string {
   lacuna doctor brats --in MICCAI_BraTS_2018_Data_Training
   lacuna doctor avdigits --in audio=recordings --in images=mnist --json | jq '.rows[].kind'
 
-Every file of every subject is read to its end. Errors make a subject unusable;
-warnings do not. Nothing is written.
+Every file of every subject is read to its end, and what ingest would do to it is
+done, but for patches: give the flags that ingest will get. Errors make a subject
+unusable; warnings do not. Nothing is written.
 
 EXIT STATUS
   0 no errors, 1 the data set could not be opened, 2 wrong usage, 3 some subject has an error`
@@ -50,7 +51,7 @@ func (c *doctorCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	found, err := c.examine(a, d.Name, src)
+	found, err := c.examine(a, d, src)
 	if err != nil {
 		return err
 	}
@@ -65,53 +66,39 @@ func (c *doctorCmd) Run(a *app) error {
 			plural(found.Subjects, "subject"), plural(found.Errors, "error"), plural(found.Warnings, "warning"))
 	}
 	if err == nil && found.Good < found.Subjects {
-		return &cli.Error{Code: cli.Corrupt, Err: fmt.Errorf("%s can't be used as they are", plural(found.Subjects-found.Good, "subject"))}
+		return &cli.Error{Code: cli.Corrupt, Err: fmt.Errorf("unusable as found: %s", plural(found.Subjects-found.Good, "subject"))}
 	}
 	return err
 }
 
-func (c *doctorCmd) examine(a *app, name string, src ingest.Source) (*checkup, error) {
-	var subjects []ingest.Subject
-	for s, err := range src.Subjects(a.ctx) {
-		if err != nil {
-			return nil, err
-		}
-		subjects = append(subjects, s)
+func (c *doctorCmd) examine(a *app, d datasets.Dataset, src ingest.Source) (*checkup, error) {
+	subjects, err := list(a.ctx, d, src)
+	if err != nil {
+		return nil, err
 	}
-	if len(subjects) == 0 {
-		return nil, fmt.Errorf("no subject of %s was found: see lacuna datasets for the layouts", name)
+	stages, err := c.whole(d)
+	if err != nil {
+		return nil, err
 	}
-	found := &checkup{Dataset: name, Subjects: len(subjects), Rows: []row{}}
-	bar := progress.New(a.stderr, "doctor "+name, "subject", len(subjects), time.Now)
+	found := &checkup{Dataset: d.Name, Subjects: len(subjects), Good: len(subjects), Rows: []row{}}
+	bar := progress.New(a.stderr, "doctor "+d.Name, "subject", len(subjects), time.Now)
 	defer bar.Done()
-	type outcome struct {
-		rows []row
-		bad  bool
-	}
-	look := func(ctx context.Context, s ingest.Subject, emit func(outcome) bool) error {
-		sample, err := src.Load(ctx, s)
-		if broken, ok := errors.AsType[*ingest.SubjectError](err); ok {
-			emit(outcome{errorRows(broken), true})
+	pipe := preprocess.Pipeline{
+		Stages: func(ingest.Subject) []preprocess.Stage { return stages }, Workers: workers(c.Workers),
+		OnError: func(e *ingest.SubjectError) error {
+			found.Good--
+			found.Errors += len(e.Problems)
+			found.Rows = append(found.Rows, errorRows(e)...)
 			return nil
-		}
-		if err != nil {
-			return err
-		}
-		emit(outcome{warningRows(sample), false})
-		return nil
+		},
+		OnDone: func(ingest.Subject) { bar.Add(1) },
 	}
-	for o, err := range pipeline.FlatMap(a.ctx, workers(c.Workers), each(subjects), look) {
+	for s, err := range pipe.Run(a.ctx, src, each(subjects)) {
 		if err != nil {
 			return nil, err
 		}
-		if o.bad {
-			found.Errors += len(o.rows)
-		} else {
-			found.Good++
-			found.Warnings += len(o.rows)
-		}
-		found.Rows = append(found.Rows, o.rows...)
-		bar.Add(1)
+		found.Warnings += len(s.Warnings)
+		found.Rows = append(found.Rows, warningRows(s)...)
 	}
 	return found, nil
 }

@@ -74,7 +74,8 @@ func (c *ingestCmd) Run(a *app) error {
 	if err != nil {
 		return cli.Usagef("%w, and phantom", err)
 	}
-	return c.ingest(a, d, c.sourceFlags, c.Out)
+	done, err := c.ingest(a, d, c.sourceFlags, c.Out)
+	return errors.Join(c.report(a, done), err)
 }
 
 // options returns the options that the flags give.
@@ -174,40 +175,40 @@ func inputs(d datasets.Dataset, arg string) (names []string, dir string) {
 
 // ingest reads a data set and writes its shards to out. It works on a copy of
 // the flags: plan settles what they leave open.
-func (c ingestCmd) ingest(a *app, d datasets.Dataset, from sourceFlags, out string) error {
+func (c ingestCmd) ingest(a *app, d datasets.Dataset, from sourceFlags, out string) (*summary, error) {
 	began := time.Now()
 	src, err := from.open(a.ctx, d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	plan, err := c.plan(a.ctx, d, src)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	meta, err := c.meta(d, from, plan)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(filepath.Clean(out)), 0o755); err != nil {
-		return err
+		return nil, err
 	}
 	w, err := shards.Create(out, meta, shards.Options{
 		DType: c.DType, Compression: c.Compression, NoTensorTag: !c.TensorTag, Overwrite: c.Overwrite,
 	})
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: give another --out, or --overwrite to replace it", err)
+		return nil, fmt.Errorf("%w: give another --out, or --overwrite to replace it", err)
 	} else if err != nil {
-		return err
+		return nil, err
 	}
 	defer w.Abort()
 	bad, odd, err := c.fill(a, d, src, plan, w)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	odd.print(a.stderr, d.Name)
 	if len(bad) > c.MaxBad {
 		printBad(a.stderr, bad)
-		return &cli.Error{Code: cli.Skipped, Err: fmt.Errorf(
+		return nil, &cli.Error{Code: cli.Skipped, Err: fmt.Errorf(
 			"%d of %d subjects of %s are broken and --max-bad is %d, so no data set was written: mend them, or go on without them with --max-bad %d",
 			len(bad), len(plan.subjects), d.Name, c.MaxBad, len(bad))}
 	}
@@ -216,16 +217,14 @@ func (c ingestCmd) ingest(a *app, d datasets.Dataset, from sourceFlags, out stri
 	}
 	m, err := w.Commit()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := c.report(a, out, m, time.Since(began)); err != nil {
-		return err
-	}
+	done := newSummary(out, m, time.Since(began))
 	if len(bad) > 0 {
 		printBad(a.stderr, bad)
-		return &cli.Error{Code: cli.Skipped, Err: fmt.Errorf("%s is whole but for %d broken subjects, which its manifest lists", out, len(bad))}
+		return done, &cli.Error{Code: cli.Skipped, Err: fmt.Errorf("%s is whole but for %d broken subjects, which its manifest lists", out, len(bad))}
 	}
-	return nil
+	return done, nil
 }
 
 // plan is what is decided before any payload is read.
@@ -237,19 +236,28 @@ type plan struct {
 	names    []string // definition ids, in the order of use
 }
 
-func (c *ingestCmd) plan(ctx context.Context, d datasets.Dataset, src ingest.Source) (*plan, error) {
-	p := &plan{}
+// list returns the subjects of a source, at least one.
+func list(ctx context.Context, d datasets.Dataset, src ingest.Source) ([]ingest.Subject, error) {
+	var subjects []ingest.Subject
 	for s, err := range src.Subjects(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		p.subjects = append(p.subjects, s)
+		subjects = append(subjects, s)
 	}
-	if len(p.subjects) == 0 {
+	if len(subjects) == 0 {
 		return nil, fmt.Errorf("no subject of %s was found: see lacuna datasets for the layouts", d.Name)
 	}
-	c.settle(p.subjects)
+	return subjects, nil
+}
+
+func (c *ingestCmd) plan(ctx context.Context, d datasets.Dataset, src ingest.Source) (*plan, error) {
+	p := &plan{}
 	var err error
+	if p.subjects, err = list(ctx, d, src); err != nil {
+		return nil, err
+	}
+	c.settle(p.subjects)
 	if p.splits, err = c.assign(p.subjects); err != nil {
 		return nil, err
 	}
@@ -258,7 +266,7 @@ func (c *ingestCmd) plan(ctx context.Context, d datasets.Dataset, src ingest.Sou
 		Open: func(name string) (io.ReadCloser, error) { return os.Open(filepath.Clean(name)) },
 	})
 	if err != nil {
-		return nil, fmt.Errorf("--missing %s: %w", c.Missing, err)
+		return nil, cli.Usagef("--missing %s: %w", c.Missing, err)
 	}
 	train, eval, err := c.stages(d)
 	if err != nil {
@@ -364,7 +372,7 @@ func (c *ingestCmd) assign(subjects []ingest.Subject) (*split.Assignment, error)
 		defer f.Close()
 		a, err := split.ReadCSV(f, subjects)
 		if err != nil {
-			return nil, fmt.Errorf("--split-file %s: %w", c.SplitFile, err)
+			return nil, cli.Usagef("--split-file %s: %w", c.SplitFile, err)
 		}
 		return a, nil
 	}
@@ -372,7 +380,11 @@ func (c *ingestCmd) assign(subjects []ingest.Subject) (*split.Assignment, error)
 	if err != nil {
 		return nil, err
 	}
-	return split.Assign(subjects, split.Plan{Policy: c.Split, Seed: c.Seed, Weights: w})
+	a, err := split.Assign(subjects, split.Plan{Policy: c.Split, Seed: c.Seed, Weights: w})
+	if err != nil {
+		return nil, cli.Usagef("--split %s: %w", c.Split, err)
+	}
+	return a, nil
 }
 
 // settle replaces the split policy auto: it is the published one where that

@@ -79,6 +79,9 @@ func (c *mfccCmd) Run(a *app) error {
 }
 
 func (c *mfccCmd) one(file string) (*mfccInfo, []float32, error) {
+	if err := regular(file); err != nil {
+		return nil, nil, err
+	}
 	f, err := os.Open(filepath.Clean(file))
 	if err != nil {
 		return nil, nil, err
@@ -105,7 +108,7 @@ func (c *mfccCmd) one(file string) (*mfccInfo, []float32, error) {
 	frames := len(flat) / coefs
 	info := &mfccInfo{file, ex.Config().ID(), clip.Header.RateHz, []int{coefs, frames}, nil}
 	for i := range coefs {
-		info.MFCC = append(info.MFCC, flat[i*frames:(i+1)*frames])
+		info.MFCC = append(info.MFCC, append([]float32{}, flat[i*frames:(i+1)*frames]...))
 	}
 	return info, flat, nil
 }

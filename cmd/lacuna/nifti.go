@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -40,7 +41,7 @@ type niftiInfo struct {
 	Version     int           `json:"version"`
 	Shape       []int         `json:"shape_xyz"`
 	Type        string        `json:"dtype"`
-	Zooms       []float64     `json:"spacing_mm"`
+	Zooms       []number      `json:"spacing_mm"`
 	Orientation string        `json:"orientation"`
 	Affine      [4][4]float64 `json:"affine"`
 	Voxels      *voxelInfo    `json:"voxels,omitempty"`
@@ -60,6 +61,9 @@ func (c *niftiCmd) Run(a *app) error {
 	if dir == "" {
 		dir = "."
 	}
+	if err := regular(c.File); err != nil {
+		return err
+	}
 	var h *nifti.Header
 	var data []float32
 	if c.Header {
@@ -78,7 +82,7 @@ func (c *niftiCmd) Run(a *app) error {
 		}
 		h, data = im.Header, im.Data
 	}
-	info := niftiInfo{c.File, h.Version, h.Shape(), h.Type.String(), h.Zooms(), h.Orientation(), h.Affine(), nil}
+	info := niftiInfo{c.File, h.Version, h.Shape(), h.Type.String(), numbers(h.Zooms()), h.Orientation(), h.Affine(), nil}
 	if data != nil {
 		info.Voxels = describe(data)
 	}
@@ -91,6 +95,24 @@ func (c *niftiCmd) Run(a *app) error {
 		}
 	}
 	return writeJSON(a.stdout, info)
+}
+
+// number is a float64 that JSON can't always hold: NaN and Inf are null.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) {
+	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+func numbers(v []float64) []number {
+	out := make([]number, len(v))
+	for i, f := range v {
+		out[i] = number(f)
+	}
+	return out
 }
 
 func describe(data []float32) *voxelInfo {

@@ -27,6 +27,7 @@ func (c *ingestCmd) runPhantom(a *app) error {
 		return cli.Usagef("the phantom is made from a seed: it takes no --in")
 	}
 	files := filepath.Join(c.Out, "files")
+	var all []*summary
 	var skipped error
 	for _, kind := range []string{"brats", "avdigits"} {
 		if !slices.Contains(c.Kinds, kind) {
@@ -44,7 +45,10 @@ func (c *ingestCmd) runPhantom(a *app) error {
 		if kind == "avdigits" {
 			from.Pairing = "full" // the paper's needs 50 takes
 		}
-		err = c.ingest(a, d, from, filepath.Join(c.Out, kind))
+		done, err := c.ingest(a, d, from, filepath.Join(c.Out, kind))
+		if done != nil {
+			all = append(all, done)
+		}
 		if coded, ok := errors.AsType[*cli.Error](err); ok && coded.Code == cli.Skipped {
 			skipped = err
 			continue
@@ -53,7 +57,7 @@ func (c *ingestCmd) runPhantom(a *app) error {
 			return err
 		}
 	}
-	return skipped
+	return errors.Join(c.report(a, all...), skipped)
 }
 
 func (c *ingestCmd) makeFiles(a *app, kind, dir string) error {

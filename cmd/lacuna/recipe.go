@@ -20,6 +20,18 @@ import (
 // recipe is everything that decides a data set's bytes besides its source
 // files and the seed. It stands in the manifest as the config.
 type recipe struct {
+	stageFlags
+
+	Split       string `group:"Splits and masks" default:"auto" enum:"auto,stratified,hash,disjoint,paper" help:"How groups are put into train, val and test: stratified (the shares exact in every grade or digit), hash (adding subjects moves none), disjoint (unseen speakers or sites in test), paper (the published lists), or auto: paper where the lists place every subject, else stratified." json:"split"`
+	Weights     string `group:"Splits and masks" default:"60/10/30" help:"Parts of train, val and test." json:"weights"`
+	Missing     string `group:"Splits and masks" default:"none" help:"Modalities to hide in training: none, rate:MODALITY=PERCENT (it stays in that part), random-drop, or file:MASKS.csv." json:"missing"`
+	DType       string `name:"dtype" group:"Shards" default:"float32" enum:"float32,float16" help:"Type of stored tensors: float32 or float16." json:"dtype"`
+	Compression string `group:"Shards" default:"none" enum:"none,zstd,lz4" help:"Compression of shards: none (read in place), zstd or lz4." json:"compression"`
+	TensorTag   bool   `group:"Shards" default:"true" negatable:"" help:"Tag tensor columns as arrow.fixed_shape_tensor; HF datasets and older polars need --no-tensor-tag." json:"tensor_tag"`
+}
+
+// stageFlags say what is done to a subject.
+type stageFlags struct {
 	Axes       string  `name:"orient" group:"Volumes" default:"LPS" help:"Orientation of every volume, as three of R/L, A/P, S/I." json:"orient"`
 	Crop       bool    `group:"Volumes" default:"true" negatable:"" help:"Crop volumes to the brain." json:"crop"`
 	Normalise  string  `group:"Volumes" default:"mckd" enum:"mckd,zscore-nonzero,zscore-joint" help:"Normalisation of volumes: mckd, zscore-nonzero or zscore-joint." json:"normalise"`
@@ -28,16 +40,7 @@ type recipe struct {
 	EvalPatch  string  `group:"Volumes" default:"grid" enum:"foreground,random,grid,whole" help:"The same for val and test." json:"eval_patch"`
 	Patches    int     `group:"Volumes" default:"4" help:"Patches a case under foreground and random." json:"patches"`
 	Overlap    float64 `group:"Volumes" default:"0.25" help:"Overlap of neighbouring patches under grid, as a part of their size: 0 to below 1." json:"overlap"`
-
-	MFCC string `name:"mfcc" group:"Audio" default:"smil" help:"MFCC definition of waveforms: ${mfccs}; none keeps them." json:"mfcc"`
-
-	Split   string `group:"Splits and masks" default:"auto" enum:"auto,stratified,hash,disjoint,paper" help:"How groups are put into train, val and test: stratified (the shares exact in every grade or digit), hash (adding subjects moves none), disjoint (unseen speakers or sites in test), paper (the published lists), or auto: paper where the lists place every subject, else stratified." json:"split"`
-	Weights string `group:"Splits and masks" default:"60/10/30" help:"Parts of train, val and test." json:"weights"`
-	Missing string `group:"Splits and masks" default:"none" help:"Modalities to hide in training: none, rate:MODALITY=PERCENT (it stays in that part), random-drop, or file:MASKS.csv." json:"missing"`
-
-	DType       string `name:"dtype" group:"Shards" default:"float32" enum:"float32,float16" help:"Type of stored tensors: float32 or float16." json:"dtype"`
-	Compression string `group:"Shards" default:"none" enum:"none,zstd,lz4" help:"Compression of shards: none (read in place), zstd or lz4." json:"compression"`
-	TensorTag   bool   `group:"Shards" default:"true" negatable:"" help:"Tag tensor columns as arrow.fixed_shape_tensor; HF datasets and older polars need --no-tensor-tag." json:"tensor_tag"`
+	MFCC       string  `name:"mfcc" group:"Audio" default:"smil" help:"MFCC definition of waveforms: ${mfccs}; none keeps them." json:"mfcc"`
 }
 
 // size is D x H x W voxels, written "32x64x64".
@@ -78,55 +81,29 @@ func (r recipe) weights() (split.Weights, error) {
 		}
 		n[i] = v
 	}
+	if n == [3]int{} {
+		return split.Weights{}, cli.Usagef("weights %q leave nothing to any split", r.Weights)
+	}
 	return split.Weights{Train: n[0], Val: n[1], Test: n[2]}, nil
 }
 
 // stages returns the stages for the subjects of train, and those for the rest.
-func (r recipe) stages(d datasets.Dataset) (train, eval []preprocess.Stage, err error) {
-	if slices.Contains(d.Kinds, datasets.Volume) {
-		if train, eval, err = r.volumeStages(d); err != nil {
-			return nil, nil, err
-		}
-	}
-	for i, kind := range d.Kinds {
-		if kind != datasets.Waveform || r.MFCC == "none" {
-			continue
-		}
-		c, err := mfcc.Lookup(r.MFCC)
-		if err != nil {
-			return nil, nil, cli.Usagef("%w", err)
-		}
-		s, err := audio.MFCC(i, c)
-		if err != nil {
-			return nil, nil, err
-		}
-		train, eval = append(train, s), append(eval, s)
-	}
-	return train, eval, nil
-}
-
-func (r recipe) volumeStages(d datasets.Dataset) (train, eval []preprocess.Stage, err error) {
-	orient, err := volume.Orient(r.Axes)
+func (f stageFlags) stages(d datasets.Dataset) (train, eval []preprocess.Stage, err error) {
+	whole, err := f.whole(d)
 	if err != nil {
-		return nil, nil, cli.Usagef("%w", err)
+		return nil, nil, err
 	}
-	whole := []preprocess.Stage{orient}
-	if r.Crop {
-		whole = append(whole, volume.Crop(0))
+	if !slices.Contains(d.Kinds, datasets.Volume) {
+		return whole, whole, nil
 	}
-	norm, err := volume.Normalise(r.Normalise)
-	if err != nil {
-		return nil, nil, cli.Usagef("%w", err)
-	}
-	whole = append(whole, norm)
-	o := patch.Options{Size: r.Size, Overlap: r.Overlap, Count: r.Patches}
+	o := patch.Options{Size: f.Size, Overlap: f.Overlap, Count: f.Patches}
 	for _, reg := range d.Regions {
 		o.Regions = append(o.Regions, reg.Classes)
 	}
 	for _, into := range []struct {
 		policy string
 		stages *[]preprocess.Stage
-	}{{r.TrainPatch, &train}, {r.EvalPatch, &eval}} {
+	}{{f.TrainPatch, &train}, {f.EvalPatch, &eval}} {
 		o.Policy = into.policy
 		p, err := patch.New(o)
 		if err != nil {
@@ -135,6 +112,41 @@ func (r recipe) volumeStages(d datasets.Dataset) (train, eval []preprocess.Stage
 		*into.stages = append(slices.Clone(whole), p)
 	}
 	return train, eval, nil
+}
+
+// whole returns the stages before any patch is cut: one sample in, one out.
+func (f stageFlags) whole(d datasets.Dataset) ([]preprocess.Stage, error) {
+	var stages []preprocess.Stage
+	if slices.Contains(d.Kinds, datasets.Volume) {
+		orient, err := volume.Orient(f.Axes)
+		if err != nil {
+			return nil, cli.Usagef("%w", err)
+		}
+		stages = append(stages, orient)
+		if f.Crop {
+			stages = append(stages, volume.Crop(0))
+		}
+		norm, err := volume.Normalise(f.Normalise)
+		if err != nil {
+			return nil, cli.Usagef("%w", err)
+		}
+		stages = append(stages, norm)
+	}
+	for i, kind := range d.Kinds {
+		if kind != datasets.Waveform || f.MFCC == "none" {
+			continue
+		}
+		c, err := mfcc.Lookup(f.MFCC)
+		if err != nil {
+			return nil, cli.Usagef("%w", err)
+		}
+		s, err := audio.MFCC(i, c)
+		if err != nil {
+			return nil, err
+		}
+		stages = append(stages, s)
+	}
+	return stages, nil
 }
 
 // choose returns the stages of a subject by its split.

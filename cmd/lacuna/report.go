@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -41,7 +43,7 @@ func warningRows(s *ingest.Sample) []row {
 func printRows(w io.Writer, rows []row) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "SEVERITY\tSUBJECT\tKIND\tFILE\tPROBLEM")
-	for _, r := range rows {
+	for _, r := range grouped(rows) {
 		path := r.Path
 		if path == "" {
 			path = "-"
@@ -52,6 +54,28 @@ func printRows(w io.Writer, rows []row) {
 		}
 	}
 	_ = tw.Flush() // the writer under it has already failed, and says so
+}
+
+// grouped puts rows that say the same of one file into one, which names the
+// first subject and counts the others.
+func grouped(rows []row) []row {
+	var out []row
+	n := map[row]int{}
+	for _, r := range rows {
+		said := r
+		said.Subject = ""
+		if n[said]++; n[said] == 1 {
+			out = append(out, r)
+		}
+	}
+	for i, r := range out {
+		said := r
+		said.Subject = ""
+		if more := n[said] - 1; more > 0 {
+			out[i].Subject = fmt.Sprintf("%s and %d more", r.Subject, more)
+		}
+	}
+	return out
 }
 
 func printBad(w io.Writer, bad []*ingest.SubjectError) {
@@ -89,34 +113,65 @@ func corrupt(file string, err error) error {
 	return &cli.Error{Code: cli.Corrupt, Err: fmt.Errorf("%s: %w", file, err)}
 }
 
-// report prints what a finished data set holds.
-func (c *ingestCmd) report(a *app, out string, m *shards.Manifest, took time.Duration) error {
-	var bytes int64
+// summary is what a finished data set holds.
+type summary struct {
+	Out     string             `json:"out"`
+	ID      string             `json:"id"`
+	Dataset string             `json:"dataset"`
+	Splits  []shards.SplitInfo `json:"splits"`
+	Files   int                `json:"files"`
+	Bytes   int64              `json:"bytes"`
+	Skipped int                `json:"skipped"` // subjects in quarantine
+	Seconds float64            `json:"seconds"`
+
+	complete string // the mask with every modality
+}
+
+func newSummary(out string, m *shards.Manifest, took time.Duration) *summary {
+	s := &summary{
+		Out: out, ID: m.ID, Dataset: m.Dataset, Splits: m.Splits, Files: len(m.Files),
+		Skipped: len(m.Quarantine), Seconds: took.Seconds(), complete: m.Set().Format(m.Set().Full()),
+	}
 	for _, f := range m.Files {
-		bytes += f.Bytes
+		s.Bytes += f.Bytes
 	}
+	return s
+}
+
+// report prints what was made: a JSON array, or a table each.
+func (c *ingestCmd) report(a *app, made ...*summary) error {
+	made = slices.DeleteFunc(made, func(s *summary) bool { return s == nil })
 	if c.JSON {
-		return writeLine(a.stdout, struct {
-			Out     string             `json:"out"`
-			ID      string             `json:"id"`
-			Dataset string             `json:"dataset"`
-			Splits  []shards.SplitInfo `json:"splits"`
-			Bytes   int64              `json:"bytes"`
-			Skipped int                `json:"skipped"`
-			Seconds float64            `json:"seconds"`
-		}{out, m.ID, m.Dataset, m.Splits, bytes, len(m.Quarantine), took.Seconds()})
+		if len(made) == 0 {
+			return nil
+		}
+		return writeJSON(a.stdout, made)
 	}
-	fmt.Fprintf(a.stdout, "%s: %s, %s of %s together, in %s\n", out, m.Dataset, plural(len(m.Files), "shard"), byteSize(bytes), seconds(took))
-	tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, s := range made {
+		if err := s.print(a.stdout); err != nil {
+			return err
+		}
+		for _, sp := range s.Splits {
+			if sp.Samples == 0 {
+				fmt.Fprintf(a.stderr, "warning: %s: %s is empty\n", s.Out, sp.Split)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *summary) print(w io.Writer) error {
+	fmt.Fprintf(w, "%s: %s, %s of %s together, in %.1f s\n", s.Out, s.Dataset, plural(s.Files, "shard"), byteSize(s.Bytes), s.Seconds)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "split\tsubjects\tgroups\tsamples\tcomplete\t")
-	for _, s := range m.Splits {
+	for _, sp := range s.Splits {
 		var complete int64
-		for _, k := range s.Masks {
-			if k.Mask == m.Set().Format(m.Set().Full()) {
+		for _, k := range sp.Masks {
+			if k.Mask == s.complete {
 				complete = k.Samples
 			}
 		}
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t\n", s.Split, s.Subjects, s.Groups, s.Samples, complete)
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t\n", sp.Split, sp.Subjects, sp.Groups, sp.Samples, complete)
 	}
 	return tw.Flush()
 }
@@ -161,4 +216,14 @@ func (w *warnings) print(to io.Writer, dataset string) {
 	if len(w.kinds) > 0 {
 		fmt.Fprintf(to, "lacuna doctor %s lists every warning\n", dataset)
 	}
+}
+
+// regular reports why path is no file that can be read to its end: opening a
+// named pipe would wait for ever.
+func regular(path string) error {
+	st, err := os.Stat(path)
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", path)
+	}
+	return err
 }
