@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lacuna-ml/lacuna/ingest/wav"
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/shards"
 	"github.com/lacuna-ml/lacuna/shards/split"
@@ -202,6 +203,8 @@ func TestInterruptLeavesNothing(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	dir := t.TempDir()
+	smallPhantom(t, dir, "--kinds", "brats", "--cases", "3")
+	brats := filepath.Join(dir, "files", "brats")
 	typo := filepath.Join(dir, "typo.yaml")
 	if err := os.WriteFile(typo, []byte("patchs: 3\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -217,6 +220,9 @@ func TestUsage(t *testing.T) {
 		{"one of two folders", []string{"ingest", "avdigits", "--in", "audio=" + dir, "--out", dir}, "images"},
 		{"no such option", []string{"ingest", "brats", "--in", dir, "--option", "pairing=full", "--out", dir}, "pairing"},
 		{"a size that is none", []string{"ingest", "brats", "--in", dir, "--size", "1x2", "--out", dir}, "DxHxW"},
+		{"weights of nothing", []string{"ingest", "brats", "--in", brats, "--weights", "0/0/0", "--out", dir + "/x"}, "0/0/0"},
+		{"no such mask policy", []string{"ingest", "brats", "--in", brats, "--missing", "rate:pet=5", "--out", dir + "/x"}, "pet"},
+		{"a policy that can't be followed", []string{"ingest", "brats", "--in", brats, "--split", "disjoint", "--out", dir + "/x"}, "disjoint"},
 		{"a key that is no flag", []string{"ingest", "brats", "--in", dir, "--out", dir, "--config", typo}, "patchs"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -365,6 +371,62 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(stdout, "EXIT STATUS") {
 			t.Errorf("lacuna %s says nothing of exit codes", strings.Join(args, " "))
 		}
+	}
+}
+
+func TestDoctorCountsWhatIsTheSame(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, dir, "--kinds", "avdigits")
+	images, _ := filepath.Glob(filepath.Join(dir, "files", "avdigits", "mnist", "train-images*"))
+	if len(images) != 1 {
+		t.Fatal("no images", images)
+	}
+	b, err := os.ReadFile(images[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(images[0], b[:len(b)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"doctor", "avdigits", "--in", filepath.Join(dir, "files", "avdigits"), "--pairing", "full"}
+	stdout, _ := want(t, cli.Corrupt, args...)
+	if lines := strings.Count(stdout, "\n"); lines > 8 || !strings.Contains(stdout, "more") {
+		t.Errorf("one broken file takes %d lines:\n%s", lines, stdout)
+	}
+	stdout, _ = want(t, cli.Corrupt, append(args, "--json")...)
+	var found checkup
+	if err := json.Unmarshal([]byte(stdout), &found); err != nil {
+		t.Fatal(err)
+	}
+	if found.Subjects-found.Good != 60 || len(found.Rows) < 60 {
+		t.Errorf("JSON lists %d rows for %d broken subjects, want every one of 60", len(found.Rows), found.Subjects-found.Good)
+	}
+}
+
+func TestDoctorDoesWhatIngestWould(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, dir, "--kinds", "avdigits")
+	in := filepath.Join(dir, "files", "avdigits")
+	clips, _ := filepath.Glob(filepath.Join(in, "recordings", "*.wav"))
+	var buf bytes.Buffer
+	if err := wav.Encode(&buf, 44100, 1, make([]int16, 9000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(clips[0], buf.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _ := want(t, cli.Corrupt, "doctor", "avdigits", "--in", in, "--pairing", "full")
+	if !strings.Contains(stdout, "44100") {
+		t.Errorf("doctor does not say why ingest will refuse a clip:\n%s", stdout)
+	}
+	want(t, cli.Good, "doctor", "avdigits", "--in", in, "--pairing", "full", "--mfcc", "none")
+}
+
+func TestJSONIsOneArray(t *testing.T) {
+	stdout, _ := want(t, cli.Good, "ingest", "phantom", "--out", t.TempDir(), "--cases", "3", "--voxels", "24x32x32", "--size", "16", "--takes", "1", "--json")
+	var made []summary
+	if err := json.Unmarshal([]byte(stdout), &made); err != nil || len(made) != 2 {
+		t.Errorf("%d summaries, %v:\n%s", len(made), err, stdout)
 	}
 }
 

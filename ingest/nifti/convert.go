@@ -7,7 +7,7 @@ import (
 )
 
 // converter returns the function that turns the raw bytes of voxels, src, into
-// as many values, dst: byte order, type, slope and intercept are settled once
+// as many values as dst has room for: byte order, type, slope and intercept are settled once
 // for an image, not for each voxel.
 func converter[T float32 | float64](h *Header) (func(dst []T, src []byte), error) {
 	size := h.Type.Size()
@@ -21,9 +21,15 @@ func converter[T float32 | float64](h *Header) (func(dst []T, src []byte), error
 	if !h.BigEndian || size == 1 {
 		return f, nil
 	}
+	buf := make([]byte, 4096)
 	return func(dst []T, src []byte) {
-		swap(src, size)
-		f(dst, src)
+		for len(dst) > 0 {
+			k := min(len(dst), len(buf)/size)
+			copy(buf, src[:k*size])
+			swap(buf[:k*size], size)
+			f(dst[:k], buf[:k*size])
+			dst, src = dst[k:], src[k*size:]
+		}
 	}, nil
 }
 

@@ -23,7 +23,13 @@
 // 256 KiB. Up to 64 MiB of extensions before the voxels are skipped, unread,
 // and up to 1 MiB after the voxels is read and dropped, so that the checksum of
 // a gzip stream is always verified; more of either is refused. A reader needs
-// some 200 KiB besides.
+// some 220 KiB besides.
+//
+// # Speed
+//
+// Inflating is most of the work, so the package does it itself, in half the time
+// of the flate packages (whose writer it uses). [Reader.Sparse] keeps only what
+// is not the air around a brain, and so reads, checks and copies a quarter.
 //
 // # What is refused
 //

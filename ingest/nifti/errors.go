@@ -22,7 +22,7 @@ func (e *FormatError) Error() string {
 }
 
 // Unwrap returns the cause where there is one: [io.ErrUnexpectedEOF] for what is
-// cut short, [ErrTooLarge], an error of the gzip package, [fs.ErrNotExist] for a
+// cut short, [ErrTooLarge], [fs.ErrNotExist] for a
 // missing half of a pair.
 func (e *FormatError) Unwrap() error { return e.err }
 

@@ -25,13 +25,21 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte("version https://git-lfs.github.com/spec/v1\n"))
 
+	wide := append(slices.Clone(plain[:352]), make([]byte, 2*40*3*2)...)
+	copy(wide[400:], plain[352:])
+	f.Add(with(wide, 42, []int16{40, 3, 2}))
+	f.Add(gz(f, with(wide, 42, []int16{40, 3, 2})))
+
 	const limit = 1 << 20
+	var sparse nifti.Sparse[float32]
 	f.Fuzz(func(t *testing.T, file []byte) {
 		im, err := decode(file, limit)
 		if err != nil {
 			checkKind(t, err)
+			checkSparse(t, &sparse, file, limit, nil, err)
 			return
 		}
+		checkSparse(t, &sparse, file, limit, im.Data, nil)
 		n := 1
 		for _, d := range im.Header.Dim {
 			n *= d

@@ -118,7 +118,7 @@ func (s *stream) before(n int64) error {
 // header reads and checks a header, without its extender.
 func (s *stream) header() (*Header, error) {
 	b := make([]byte, size2)
-	n, err := io.ReadFull(s, b[:size1])
+	n, err := s.read(b[:size1])
 	if err != nil && (s.src.err != nil || err != io.ErrUnexpectedEOF && err != io.EOF) {
 		return nil, s.fail("header", err)
 	}
@@ -180,24 +180,30 @@ func read[T float32 | float64](r *Reader, dst []T, limit int64) ([]T, error) {
 	}
 	size := h.Type.Size()
 	dst = dst[:0]
+	var piece [8]byte
 	for len(dst) < n {
 		if len(dst) == cap(dst) {
 			dst = grow(dst, n, size)
 		}
 		at := len(dst)
-		k := min(n, cap(dst), at+chunk/size) - at
-		raw := s.buf[:k*size]
-		if err := s.full(raw, "voxels"); err != nil {
-			var bad *FormatError
-			if errors.As(err, &bad) && bad.err == io.ErrUnexpectedEOF {
-				bad.Msg += fmt.Sprintf(" (%v voxels of %d bytes are claimed from byte %d)", h.Dim, size, h.VoxOffset)
-			}
-			return nil, err
+		raw, err := s.units(size, min((min(n, cap(dst))-at)*size, chunk), piece[:])
+		if err != nil {
+			return nil, s.failVoxels(h, err)
 		}
-		dst = dst[:at+k]
+		dst = dst[:at+len(raw)/size]
 		convert(dst[at:], raw)
 	}
 	return dst, s.drain(maxAfter)
+}
+
+// failVoxels is fail for an error amid the voxels.
+func (s *stream) failVoxels(h *Header, err error) error {
+	err = s.fail("voxels", err)
+	var bad *FormatError
+	if errors.As(err, &bad) && bad.err == io.ErrUnexpectedEOF {
+		bad.Msg += fmt.Sprintf(" (%v voxels of %d bytes are claimed from byte %d)", h.Dim, h.Type.Size(), h.VoxOffset)
+	}
+	return err
 }
 
 // grow returns dst with room for more, never for more than n values. Memory is

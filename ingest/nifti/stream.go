@@ -1,45 +1,35 @@
 package nifti
 
 import (
-	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"sync"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 const (
-	// chunk is the size of the buffer that voxels pass through: a multiple of
-	// every voxel's size, small enough to stay in the second-level cache.
-	chunk = 32 << 10
-	// inputBuffer is the size of reads from the caller's reader.
-	inputBuffer = 64 << 10
+	// chunk is the most that is asked of a stream at once.
+	chunk = window + fresh
 	// maxBefore bounds what is skipped between header and voxels: extensions.
 	// CIFTI has tens of MB there.
 	maxBefore = 64 << 20
-	// maxAfter bounds what is read and dropped after the voxels.
+	// maxAfter bounds what is read and dropped after the voxels, and the zeros
+	// and texts between the members of a gzip file.
 	maxAfter = 1 << 20
 )
 
 // stream reads a file's bytes, inflated if they are gzip, and counts them.
 type stream struct {
 	src    source
-	buffer *bufio.Reader // of src
-	in     input         // what is read: buffer, or a reader that needs none
-	zr     *gzip.Reader  // reused; in use while zipped
+	z      inflater // also the buffer of what is not compressed
 	zipped bool
-	off    int64 // bytes read so far, inflated
-	buf    [chunk]byte
-}
-
-// input is what package flate reads without a buffer of its own. Of its kinds,
-// a *bytes.Reader is a seventh faster to inflate than a *bufio.Reader.
-type input interface {
-	io.Reader
-	io.ByteScanner
+	off    int64  // bytes handed out so far, inflated
+	crc    uint32 // of this member
+	size   uint32 // of this member, modulo 2^32
+	rest   []byte // bytes that come first, before others are made
 }
 
 // source remembers an error of the caller's reader, to tell it from an error of
@@ -57,28 +47,26 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// streams holds idle streams: buffers and inflate state, some 150 KiB each.
-var streams = sync.Pool{New: func() any {
-	s := new(stream)
-	s.buffer = bufio.NewReaderSize(&s.src, inputBuffer)
-	return s
-}}
+// streams holds idle streams: buffers and tables, some 220 KiB each.
+var streams = sync.Pool{New: func() any { return new(stream) }}
 
 // open starts a stream on r and looks whether it is gzip.
 func open(r io.Reader) (*stream, error) {
 	s := streams.Get().(*stream)
 	s.src = source{r: r}
-	s.zipped, s.off = false, 0
-	b, err := s.start(r)
-	switch {
-	case len(b) == 0 && err != nil && err != io.EOF:
-		err = s.fail("", err)
+	s.zipped, s.off, s.rest = false, 0, nil
+	s.z.reset(&s.src)
+	s.z.fill(2)
+	var err error
+	switch b := s.z.in[s.z.ip:s.z.ie]; {
+	case len(b) == 0 && s.z.srcErr != io.EOF:
+		err = s.fail("", s.z.srcErr)
 	case len(b) == 0:
 		err = &FormatError{Msg: "the file is empty (0 bytes): copy or download it again", err: io.ErrUnexpectedEOF}
-	case string(b) == "\x1f\x8b":
-		err = s.member()
-	default:
-		err = nil
+	case len(b) >= 2 && string(b[:2]) == "\x1f\x8b":
+		if err = s.member(); err != nil {
+			err = s.fail("gzip", err)
+		}
 	}
 	if err != nil {
 		s.release()
@@ -87,83 +75,154 @@ func open(r io.Reader) (*stream, error) {
 	return s, nil
 }
 
-// start sets what is read and returns the first two bytes, or fewer and why,
-// without reading past them.
-func (s *stream) start(r io.Reader) ([]byte, error) {
-	if m, ok := r.(*bytes.Reader); ok {
-		s.in = m
-		n, err := m.ReadAt(s.buf[:2], m.Size()-int64(m.Len()))
-		return s.buf[:n], err
-	}
-	s.buffer.Reset(&s.src)
-	s.in = s.buffer
-	return s.buffer.Peek(2)
-}
-
 // release makes s available to others. Nothing may use it after.
 func (s *stream) release() {
-	s.src, s.in = source{}, nil
+	s.src = source{}
 	streams.Put(s)
 }
 
-// member starts to inflate the member of a gzip file that comes next.
+// The flags of a member of a gzip file (RFC 1952).
+const (
+	flagHeaderCRC = 1 << (iota + 1)
+	flagExtra
+	flagName
+	flagComment
+)
+
+// member reads the header of the member of a gzip file that comes next.
 func (s *stream) member() error {
-	var err error
-	if s.zr == nil {
-		s.zr, err = gzip.NewReader(s.in)
-		if err != nil {
-			s.zr = nil
+	sum := uint32(0)
+	var head [10]byte
+	read := func(p []byte) error {
+		for i := range p {
+			if s.z.fill(1); s.z.ip == s.z.ie {
+				return s.z.short()
+			}
+			p[i] = s.z.in[s.z.ip]
+			s.z.ip++
 		}
-	} else {
-		err = s.zr.Reset(s.in)
+		sum = crc32.Update(sum, crc32.IEEETable, p)
+		return nil
 	}
-	if err != nil {
-		return s.fail("gzip", err)
+	if err := read(head[:]); err != nil {
+		return err
 	}
-	// Members are told apart here and not in gzip, which takes zero padding
-	// for a broken member.
-	s.zr.Multistream(false)
-	s.zipped = true
+	flags := head[3]
+	switch {
+	case head[0] != 0x1f || head[1] != 0x8b || head[2] != 8:
+		return errGzip
+	case flags&flagExtra != 0:
+		if err := read(head[:2]); err != nil {
+			return err
+		}
+		for range binary.LittleEndian.Uint16(head[:2]) {
+			if err := read(head[:1]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, f := range [...]byte{flagName, flagComment} {
+		for n := 0; flags&f != 0; n++ {
+			if err := read(head[:1]); err != nil {
+				return err
+			}
+			if head[0] == 0 {
+				break
+			}
+			if n == maxAfter {
+				return errGzip
+			}
+		}
+	}
+	if want := uint16(sum); flags&flagHeaderCRC != 0 {
+		if err := read(head[:2]); err != nil {
+			return err
+		}
+		if binary.LittleEndian.Uint16(head[:2]) != want {
+			return errGzip
+		}
+	}
+	s.z.restart()
+	s.zipped, s.crc, s.size = true, 0, 0
 	return nil
 }
 
-// Read reads inflated bytes. io.EOF means that the checksum of every member was
-// right. Errors are still to be passed through fail.
-func (s *stream) Read(p []byte) (int, error) {
-	if !s.zipped {
-		n, err := s.in.Read(p)
-		s.off += int64(n)
-		return n, err
+var (
+	errGzip     = errors.New("invalid gzip header")
+	errChecksum = errors.New("invalid checksum")
+)
+
+// some returns the bytes that come next, from 1 to most, valid until the next
+// call. io.EOF means that the checksum of every member was right. Errors are
+// still to be passed through fail. The bytes are not to be written to.
+func (s *stream) some(most int) ([]byte, error) {
+	if err := s.ready(most); err != nil {
+		return nil, err
 	}
-	for {
-		n, err := s.zr.Read(p)
-		s.off += int64(n)
-		if err != io.EOF || n > 0 {
-			if err == io.EOF {
-				err = nil // comes again
-			}
-			return n, err
-		}
-		if err := s.next(); err != nil {
-			return 0, err
-		}
-	}
+	return s.take(min(len(s.rest), most)), nil
 }
 
-// next goes on to another member, past zero padding; io.EOF where none is.
-func (s *stream) next() error {
-	for range maxAfter {
-		b, err := s.in.ReadByte()
-		if err != nil {
-			return err
+func (s *stream) take(n int) []byte {
+	b := s.rest[:n]
+	s.rest = s.rest[n:]
+	s.off += int64(n)
+	return b
+}
+
+// ready makes rest not empty.
+func (s *stream) ready(most int) (err error) {
+	for len(s.rest) == 0 && err == nil {
+		s.rest, err = s.more(most)
+	}
+	return err
+}
+
+// more returns bytes that come after rest, about as many as most, or none
+// between two members.
+func (s *stream) more(most int) ([]byte, error) {
+	z := &s.z
+	if !s.zipped {
+		z.fill(1)
+		b := z.in[z.ip:z.ie]
+		z.ip = z.ie
+		if len(b) == 0 {
+			return nil, z.srcErr
 		}
-		switch b {
+		return b, nil
+	}
+	b, err := z.next(most)
+	if err == io.EOF {
+		return nil, s.trailer()
+	}
+	s.crc = crc32.Update(s.crc, crc32.IEEETable, b)
+	s.size += uint32(len(b))
+	return b, err
+}
+
+// trailer checks the end of a member and goes on to another one, past zero
+// padding; io.EOF where none is.
+func (s *stream) trailer() error {
+	z := &s.z
+	if z.fill(8); z.ie-z.ip < 8 {
+		return z.short()
+	}
+	crc, size := binary.LittleEndian.Uint32(z.in[z.ip:]), binary.LittleEndian.Uint32(z.in[z.ip+4:])
+	if crc != s.crc || size != s.size {
+		return errChecksum
+	}
+	z.ip += 8
+	for range maxAfter {
+		if z.fill(1); z.ip == z.ie {
+			return z.srcErr
+		}
+		switch b := z.in[z.ip]; b {
 		case 0:
+			z.ip++
 		case 0x1f:
-			if err := s.in.UnreadByte(); err != nil {
-				return err
+			if err := s.member(); err != nil {
+				return s.fail("gzip", err)
 			}
-			return s.member()
+			return nil
 		default:
 			return &FormatError{Offset: s.off, Field: "gzip",
 				Msg: fmt.Sprintf("the compressed stream ended well and other bytes follow it (first %#x): two files in one, or damage", b)}
@@ -172,22 +231,47 @@ func (s *stream) next() error {
 	return &FormatError{Offset: s.off, Field: "gzip", Msg: fmt.Sprintf("over %d zero bytes follow the compressed stream", maxAfter)}
 }
 
+// units returns one or more units of size bytes, at most as many as most bytes
+// hold, or one. It is valid until the next call. A unit may lie in piece.
+func (s *stream) units(size, most int, piece []byte) ([]byte, error) {
+	if err := s.ready(most); err != nil {
+		return nil, err
+	}
+	n := min(len(s.rest), most)
+	if n -= n % size; n > 0 {
+		return s.take(n), nil
+	}
+	_, err := s.read(piece[:size])
+	return piece[:size], err
+}
+
 // full fills p, a part of field.
 func (s *stream) full(p []byte, field string) error {
-	if _, err := io.ReadFull(s, p); err != nil {
+	if _, err := s.read(p); err != nil {
 		return s.fail(field, err)
 	}
 	return nil
 }
 
+// read fills p as io.ReadFull does, save that its error is io.EOF wherever the
+// bytes end.
+func (s *stream) read(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var b []byte
+		b, err = s.some(len(p) - n)
+		n += copy(p[n:], b)
+	}
+	return n, err
+}
+
 // skip drops n bytes, a part of field.
 func (s *stream) skip(n int64, field string) error {
 	for n > 0 {
-		k := min(n, chunk)
-		if err := s.full(s.buf[:k], field); err != nil {
-			return err
+		b, err := s.some(int(min(n, chunk)))
+		if err != nil {
+			return s.fail(field, err)
 		}
-		n -= k
+		n -= int64(len(b))
 	}
 	return nil
 }
@@ -197,7 +281,7 @@ func (s *stream) skip(n int64, field string) error {
 func (s *stream) drain(most int64) error {
 	start := s.off
 	for {
-		_, err := s.Read(s.buf[:])
+		_, err := s.some(chunk)
 		if err == io.EOF {
 			return nil
 		}
@@ -228,7 +312,7 @@ func (s *stream) fail(field string, err error) error {
 			msg = "the compressed stream ends here, cut short: copy or download it again"
 		}
 		return &FormatError{Offset: s.off, Field: field, Msg: msg, err: io.ErrUnexpectedEOF}
-	case errors.Is(err, gzip.ErrChecksum):
+	case err == errChecksum:
 		return &FormatError{Offset: s.off, Field: "gzip", Msg: "checksum or length of the compressed stream is wrong: bytes were damaged; copy or download it again", err: err}
 	}
 	return &FormatError{Offset: s.off, Field: "gzip", Msg: "the compressed stream is broken (" + err.Error() + "): copy or download it again", err: err}

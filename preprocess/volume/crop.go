@@ -25,6 +25,8 @@ func Crop(margin int) preprocess.Stage { return crop{max(margin, 0)} }
 
 func (c crop) Name() string { return fmt.Sprintf("crop-m%d/1", c.margin) }
 
+func (c crop) Box() (margin int, cuts bool) { return c.margin, true }
+
 func (c crop) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
 	shape, err := shapeOf(s)
 	if err != nil {
@@ -107,10 +109,7 @@ func (b *box) cover(v []float32, shape [3]int, bg float32) {
 func uniform(v []float32, bg float32) bool {
 	b := math.Float32bits(bg)
 	for ; len(v) >= 8; v = v[8:] {
-		u := v[:8:8]
-		d := (math.Float32bits(u[0]) ^ b) | (math.Float32bits(u[1]) ^ b) | (math.Float32bits(u[2]) ^ b) | (math.Float32bits(u[3]) ^ b) |
-			(math.Float32bits(u[4]) ^ b) | (math.Float32bits(u[5]) ^ b) | (math.Float32bits(u[6]) ^ b) | (math.Float32bits(u[7]) ^ b)
-		if d != 0 && !equal(u, bg) {
+		if !all8(v, b) && !equal(v[:8], bg) {
 			return false
 		}
 	}

@@ -108,12 +108,7 @@ func (n normalise) Apply(ctx context.Context, _ *rand.Rand, s *ingest.Sample, em
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		var bg float32
-		if s.Background != nil {
-			bg = s.Background[i]
-		} else if v := s.Inputs[i].Data; len(v) > 0 {
-			bg = v[0]
-		}
+		bg := backgroundOf(s, i)
 		t, ok := tallyOf(s.Inputs[i].Data, mask, bg, outside)
 		if !ok {
 			return fault(s, "nonfinite", "repair the file or leave the subject out", "%s holds NaN or infinity", nameOf(s, i))
@@ -129,12 +124,25 @@ func (n normalise) Apply(ctx context.Context, _ *rand.Rand, s *ingest.Sample, em
 		}
 	}
 	for i := range s.Present.All() {
-		scales[i].apply(s.Inputs[i].Data, tallies[i])
+		scales[i].apply(s.Inputs[i].Data, tallies[i], backgroundOf(s, i))
 	}
 	s.Background = scaled(s.Background, scales, s)
 	s.Definitions = append(s.Definitions, n.Name())
 	emit(s)
 	return nil
+}
+
+// backgroundOf returns the background of modality i: its first voxel where s has
+// none.
+func backgroundOf(s *ingest.Sample, i int) float32 {
+	v := s.Inputs[i].Data
+	switch {
+	case s.Background != nil:
+		return s.Background[i]
+	case len(v) > 0:
+		return v[0]
+	}
+	return 0
 }
 
 func scaled(background []float32, scales []scale, s *ingest.Sample) []float32 {
@@ -166,7 +174,7 @@ func (c scale) finite(v []float32, background float32) bool {
 
 // apply scales v in place. Of whole numbers it looks most up in a table, which
 // takes a third of the time; t need not have every value of v.
-func (c scale) apply(v []float32, t tally) {
+func (c scale) apply(v []float32, t tally, background float32) {
 	var table []float32
 	lo := int32(t.lo)
 	if t.whole {
@@ -175,13 +183,24 @@ func (c scale) apply(v []float32, t tally) {
 			table[i] = c.of(float32(int(lo) + i))
 		}
 	}
-	for i, x := range v {
-		k := int32(x)
-		if at := uint32(k - lo); int(at) < len(table) && float32(k) == x {
-			v[i] = table[at]
-		} else {
-			v[i] = c.of(x)
+	all := t.whole && !t.masked
+	air, bits := c.of(background), math.Float32bits(background)
+	for len(v) > 0 {
+		k := min(len(v), 8)
+		if k == 8 && all8(v, bits) {
+			*(*[8]float32)(v) = [8]float32{air, air, air, air, air, air, air, air}
+			v = v[8:]
+			continue
 		}
+		for i, x := range v[:k] {
+			n := int32(x)
+			if at := uint32(n - lo); int(at) < len(table) && (all || float32(n) == x) {
+				v[i] = table[at]
+			} else {
+				v[i] = c.of(x)
+			}
+		}
+		v = v[k:]
 	}
 }
 

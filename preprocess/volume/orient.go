@@ -67,6 +67,8 @@ func parseAxes(text string) (goal [3]axis, err error) {
 
 func (o orient) Name() string { return "orient-" + strings.ToLower(o.axes) + "/1" }
 
+func (o orient) Box() (margin int, cuts bool) { return 0, false }
+
 func (o orient) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
 	shape, err := shapeOf(s)
 	if err != nil {

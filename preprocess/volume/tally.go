@@ -13,6 +13,7 @@ type tally struct {
 	values iter.Seq2[float64, int]
 	lo, hi float64 // the smallest and the largest
 	whole  bool    // whether all are whole numbers that fit the table
+	masked bool    // whether not every voxel was counted
 }
 
 // The whole numbers that are counted in a table: int16 and uint16.
@@ -46,7 +47,7 @@ func tallyOf(v []float32, mask []bool, background float32, outside int) (tally, 
 	for hi > lo && counts[hi-1] == 0 {
 		hi--
 	}
-	return tally{whole: hi > lo, lo: float64(lo + tableLo), hi: float64(hi - 1 + tableLo), values: func(yield func(float64, int) bool) {
+	return tally{whole: hi > lo, masked: mask != nil, lo: float64(lo + tableLo), hi: float64(hi - 1 + tableLo), values: func(yield func(float64, int) bool) {
 		for i, c := range counts[lo:hi] {
 			if c > 0 && !yield(float64(lo+i+tableLo), int(c)) {
 				return
@@ -67,23 +68,39 @@ func (t tally) bounded() tally {
 	return t
 }
 
-// count adds the values other than the background to the table and returns how
-// many equal it. It reports false at a value that the table has no place for.
+// count adds the values to the table, but for those of the background that it
+// returns the number of. It reports false at a value that the table has no place
+// for.
 func count(counts []uint32, v []float32, background float32) (zeros int, ok bool) {
 	counts = counts[:tableN]
-	for _, x := range v {
-		if x == background {
-			zeros++
+	bits := math.Float32bits(background)
+	for len(v) > 0 {
+		if len(v) >= 8 && all8(v, bits) {
+			zeros += 8
+			v = v[8:]
 			continue
 		}
-		i := int32(x)
-		at := uint32(i - tableLo)
-		if float32(i) != x || at >= tableN {
-			return 0, false
+		k := min(len(v), 8)
+		for _, x := range v[:k] {
+			i := int32(x)
+			at := uint32(i - tableLo)
+			if float32(i) != x || at >= tableN {
+				return 0, false
+			}
+			counts[at]++
 		}
-		counts[at]++
+		v = v[k:]
 	}
 	return zeros, true
+}
+
+// all8 reports whether each of the first eight of v has those bits. Half of a
+// cropped volume is background still, and this passes it in a fraction of the
+// time.
+func all8(v []float32, bits uint32) bool {
+	u := (*[8]float32)(v)
+	return math.Float32bits(u[0]) == bits && math.Float32bits(u[7]) == bits && (math.Float32bits(u[1])^bits)|(math.Float32bits(u[2])^bits)|(math.Float32bits(u[3])^bits)|
+		(math.Float32bits(u[4])^bits)|(math.Float32bits(u[5])^bits)|(math.Float32bits(u[6])^bits) == 0
 }
 
 func countMasked(counts []uint32, v []float32, mask []bool) bool {

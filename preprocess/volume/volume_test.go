@@ -305,6 +305,39 @@ func TestCropIsTheSmallestBoxAndMovesNothing(t *testing.T) {
 	})
 }
 
+// What a source left out at will, as [ingest.BoxSource] may, does not show after
+// a crop of no smaller margin, whether axes were turned before it or not.
+func TestCropTakesWhatIsCropped(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := sparse(t)
+		margin := rapid.IntRange(0, 2).Draw(t, "margin")
+		axes := rapid.SampledFrom([]string{"LPS", "RAS", "SLP", "AIR"}).Draw(t, "axes")
+		boxed := *s
+		boxed.Inputs = slices.Clone(s.Inputs)
+		for i, a := range s.Inputs {
+			boxed.Inputs[i].Data = slices.Clone(a.Data)
+			if !slices.ContainsFunc(a.Data, func(v float32) bool { return v != s.Background[i] }) {
+				return // nothing to see: tested elsewhere
+			}
+		}
+		boxed.Target.Data = slices.Clone(s.Target.Data)
+		stages := []preprocess.Stage{orient(t, axes), volume.Crop(margin)}
+		for _, st := range stages {
+			if b, ok := st.(preprocess.Boxed); !ok {
+				t.Fatal(st.Name(), "can't do with a box")
+			} else if m, cuts := b.Box(); cuts != (st.Name() == volume.Crop(margin).Name()) || cuts && m != margin {
+				t.Fatal(st.Name(), "has the box", m, cuts)
+			}
+		}
+		cut := apply(t, &boxed, volume.Crop(margin+rapid.IntRange(0, 1).Draw(t, "more")))
+		cut.Definitions = nil
+		want, got := apply(t, s, stages...), apply(t, cut, stages...)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
 func TestCropLeavesWhatHasNoBackground(t *testing.T) {
 	s := one([3]int{2, 3, 4}, lps)
 	s.Background = nil

@@ -48,6 +48,7 @@ type source struct {
 	order  []*found
 	byName map[string]*found
 	tables []string
+	idle   shelf
 }
 
 func open(ctx context.Context, in map[string]fs.FS, opts map[string]string) (ingest.Source, error) {
@@ -112,11 +113,22 @@ func (s *source) Subjects(ctx context.Context) iter.Seq2[ingest.Subject, error] 
 }
 
 func (s *source) Load(ctx context.Context, sub ingest.Subject) (*ingest.Sample, error) {
+	return s.load(ctx, sub, -1)
+}
+
+// LoadBox is as [ingest.BoxSource] has it.
+func (s *source) LoadBox(ctx context.Context, sub ingest.Subject, margin int) (*ingest.Sample, error) {
+	return s.load(ctx, sub, max(margin, 0))
+}
+
+// load reads a subject, all of it where the margin is below 0.
+func (s *source) load(ctx context.Context, sub ingest.Subject, margin int) (*ingest.Sample, error) {
 	c := s.byName[sub.Key.Subject]
 	if c == nil || sub.Key.Dataset != name {
 		return nil, fmt.Errorf("brats: no subject %s", sub.Key)
 	}
-	l := loader{fsys: s.fsys, c: c, problems: append([]ingest.Problem(nil), c.problems...)}
+	l := loader{fsys: s.fsys, c: c, problems: append([]ingest.Problem(nil), c.problems...), margin: margin, decoded: s.idle.take()}
+	defer s.idle.give(l.decoded)
 	out, err := l.load(ctx)
 	if err != nil {
 		return nil, err

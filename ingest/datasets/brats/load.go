@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
@@ -28,15 +29,27 @@ type loader struct {
 	warnings []ingest.Problem
 	cause    error // the first problem's
 	sources  []ingest.File
+
+	margin  int      // around the box to load, below 0 for the whole volume
+	decoded *buffers // of which the sample has copies
 }
 
 // volume is one file as decoded.
 type volume struct {
 	path string
 	grid
-	axes string    // "LPS"
-	data []float32 // x fastest
-	safe bool      // whether the type of its voxels admits no NaN
+	axes string // "LPS"
+	data *nifti.Sparse[float32]
+	safe bool // whether the type of its voxels admits no NaN
+
+	axisMap            // how it lies to the reference
+	background float32 // its voxel 0, 0, 0 as the reference has it
+}
+
+// image is a file as decoded.
+type image struct {
+	*nifti.Header
+	data *nifti.Sparse[float32]
 }
 
 func (l *loader) problem(path, kind string, cause error, fix, format string, args ...any) {
@@ -79,23 +92,29 @@ func (l *loader) load(ctx context.Context) (*ingest.Sample, error) {
 		if v == nil {
 			continue
 		}
-		m, ok := l.align(v, ref)
-		if !ok {
+		var ok bool
+		if v.axisMap, ok = l.align(v, ref); !ok {
+			vols[i] = nil
 			continue
 		}
-		data := v.data
-		if !m.identity() {
-			data = rearrange(data, v.shape, m)
-		}
-		out.Inputs[i] = ingest.Array{Shape: slices.Clone(out.Location.Volume[:]), Data: data}
-		out.Background[i] = data[0]
+		v.background = v.corner()
+		out.Background[i] = v.background
 		out.Present = out.Present.With(i)
 	}
-	if err := l.loadTarget(ctx, out, ref); err != nil {
+	b := l.box(vols, ref)
+	for i, v := range vols {
+		if v != nil {
+			out.Inputs[i] = ingest.Array{Shape: b.shape(), Data: cut(v.data, v.axisMap, b)}
+		}
+	}
+	if err := l.loadTarget(ctx, out, ref, b); err != nil {
 		return nil, err
 	}
 	if out.Present == 0 && len(l.problems) == 0 {
 		l.problem(l.c.dir, "no-modality", nil, "", "no modality carries anything: each is the same everywhere")
+	}
+	if ref != nil {
+		b.locate(out)
 	}
 	out.Sources, out.Warnings = l.sources, l.warnings
 	return out, nil
@@ -129,21 +148,20 @@ func (l *loader) unpack(ctx context.Context, vols []*volume) error {
 		l.sources = append(l.sources, l.sources[len(l.sources)-1])
 		l.sources[len(l.sources)-1].Role = roleName(i)
 	}
-	dim := img.Header.Shape()
+	dim := img.Shape()
 	if len(dim) < 4 || dim[3] != len(vols) || !allOnes(dim[4:]) {
 		l.problem(l.c.packed, "shape", nil, "", "has shape %v, not x, y, z and %d modalities", dim, len(vols))
 		return nil
 	}
-	n := len(img.Data) / len(vols)
 	for i := range vols {
-		vols[i] = newVolume(img, l.c.packed, img.Data[i*n:(i+1)*n:(i+1)*n])
+		vols[i] = newVolume(img, l.c.packed, img.data.Planes(i*dim[2], (i+1)*dim[2]))
 	}
 	return nil
 }
 
 // single returns an image's one volume, nil if it has more or none.
-func (l *loader) single(img *nifti.Image, path string) *volume {
-	dim := img.Header.Shape()
+func (l *loader) single(img *image, path string) *volume {
+	dim := img.Shape()
 	switch {
 	case len(dim) < 3:
 		l.problem(path, "shape", nil, "", "has %d dimensions, a volume has 3", len(dim))
@@ -152,7 +170,7 @@ func (l *loader) single(img *nifti.Image, path string) *volume {
 		l.problem(path, "shape", nil, "keep the one volume that is meant", "has shape %v: more than one volume in a file", dim)
 		return nil
 	}
-	return newVolume(img, path, img.Data)
+	return newVolume(img, path, img.data)
 }
 
 func allOnes(dim []int) bool {
@@ -160,7 +178,7 @@ func allOnes(dim []int) bool {
 }
 
 // newVolume makes a volume of an image of 3 or more dimensions.
-func newVolume(img *nifti.Image, path string, data []float32) *volume {
+func newVolume(img *image, path string, data *nifti.Sparse[float32]) *volume {
 	h := img.Header
 	v := &volume{path: path, data: data, axes: h.Orientation()}
 	copy(v.shape[:], h.Shape())
@@ -196,10 +214,19 @@ func (l *loader) checkValues(v *volume, role string) bool {
 	if v.safe {
 		return true
 	}
-	nans, infs, first := nonFinite(v.data)
+	nans, infs, first := nonFinite(v.data.Values)
+	at := [3]int{}
+	if first >= 0 {
+		at = v.data.Place(first)
+	}
+	if air := v.data.Len() - len(v.data.Values); air > 0 {
+		if a, b, bad := nonFinite([]float32{v.data.Background}); bad >= 0 {
+			nans, infs, first, at = nans+a*air, infs+b*air, 0, [3]int{}
+		}
+	}
 	if first >= 0 {
 		l.problem(v.path, "nonfinite", nil, "replace them, or remove the file to have the modality absent",
-			"%s has %d NaN and %d infinite of %d voxels, the first at %s", role, nans, infs, len(v.data), place(first, v.shape))
+			"%s has %d NaN and %d infinite of %d voxels, the first at %s", role, nans, infs, v.data.Len(), place(at))
 	}
 	return first < 0
 }
@@ -254,7 +281,7 @@ func (l *loader) align(v, ref *volume) (m axisMap, ok bool) {
 }
 
 // loadTarget reads the label map into out.
-func (l *loader) loadTarget(ctx context.Context, out *ingest.Sample, ref *volume) error {
+func (l *loader) loadTarget(ctx context.Context, out *ingest.Sample, ref *volume, b box) error {
 	path := l.c.files[target]
 	img, err := l.read(ctx, path, target)
 	if err != nil || img == nil {
@@ -268,7 +295,7 @@ func (l *loader) loadTarget(ctx context.Context, out *ingest.Sample, ref *volume
 	if ref != nil {
 		m, aligned = l.align(v, ref)
 	}
-	classes, strange := toClasses(v.data, v.shape, l.c.release.labels)
+	classes, strange := toClasses(v.data, l.c.release.labels)
 	if strange != "" {
 		l.problem(path, "label", nil, l.c.release.hint(), "values that are no labels of release %s (%s): %s",
 			l.c.release.name, l.c.release.labels, strange)
@@ -277,17 +304,17 @@ func (l *loader) loadTarget(ctx context.Context, out *ingest.Sample, ref *volume
 	if !aligned {
 		return nil
 	}
-	if !m.identity() {
-		classes = rearrange(classes, v.shape, m)
+	if ref == nil {
+		b = whole(v.shape)
 	}
-	out.Target = ingest.Labels{Shape: slices.Clone(out.Location.Volume[:]), Data: classes}
+	out.Target = ingest.Labels{Shape: b.shape(), Data: cut(classes, m, b)}
 	out.Definitions = append(out.Definitions, "brats-labels-"+l.c.release.name+"/1")
 	return nil
 }
 
 // read decodes a file of the case and notes its checksum. It returns nil where
 // there is no file, or it is broken. Its error is the context's.
-func (l *loader) read(ctx context.Context, path string, role int) (*nifti.Image, error) {
+func (l *loader) read(ctx context.Context, path string, role int) (*image, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -301,7 +328,7 @@ func (l *loader) read(ctx context.Context, path string, role int) (*nifti.Image,
 	}
 	sum := sha256.New()
 	buf := bufio.NewReaderSize(io.TeeReader(&ctxReader{ctx, f}, sum), 64<<10)
-	img, err := decode(buf)
+	img, err := l.decode(buf, role)
 	if err == nil {
 		_, err = io.Copy(io.Discard, buf) // so that the checksum is of the whole file
 	}
@@ -326,7 +353,7 @@ var (
 )
 
 // decode reads an image, after a look at whether there can be one.
-func decode(r *bufio.Reader) (*nifti.Image, error) {
+func (l *loader) decode(r *bufio.Reader, role int) (*image, error) {
 	head, err := r.Peek(len(lfsHead))
 	if len(head) == 0 && errors.Is(err, io.EOF) {
 		return nil, errEmpty
@@ -334,7 +361,43 @@ func decode(r *bufio.Reader) (*nifti.Image, error) {
 	if bytes.Equal(head, []byte(lfsHead)) {
 		return nil, errPointer
 	}
-	return nifti.Decode(r, maxVoxelBytes)
+	in, err := nifti.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	data := &l.decoded[role]
+	if err := in.Sparse(data, maxVoxelBytes); err != nil {
+		return nil, err
+	}
+	return &image{in.Header, data}, nil
+}
+
+// buffers is what the files of a case are decoded into, by role.
+type buffers [target + 1]nifti.Sparse[float32]
+
+// shelf has the buffers that no loader uses. It is no sync.Pool because the
+// collector, which large samples start often, would empty one.
+type shelf struct {
+	mu   sync.Mutex
+	free []*buffers // guarded by mu
+}
+
+func (s *shelf) take() *buffers {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.free)
+	if n == 0 {
+		return new(buffers)
+	}
+	b := s.free[n-1]
+	s.free = s.free[:n-1]
+	return b
+}
+
+func (s *shelf) give(b *buffers) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, b)
 }
 
 const lfsHead = "version https://git-lfs.github.com/spec/"

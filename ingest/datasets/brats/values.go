@@ -6,17 +6,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest/nifti"
 )
 
-// constant reports whether all values are the same, and which. It stops at the
+// constant reports whether all voxels are the same, and which. It stops at the
 // first that differs.
-func constant(data []float32) (float32, bool) {
-	for _, v := range data {
-		if v != data[0] { // a NaN differs from all, itself too
+func constant(v *nifti.Sparse[float32]) (float32, bool) {
+	c := v.At(0, 0, 0)
+	if len(v.Values) < v.Len() && c != v.Background {
+		return 0, false
+	}
+	for _, x := range v.Values {
+		if x != c {
 			return 0, false
 		}
 	}
-	return data[0], true
+	return c, c == c // a NaN differs from all, itself too
 }
 
 // nonFinite counts NaNs and infinities, and returns the place of the first.
@@ -50,54 +56,60 @@ func nonFinite(data []float32) (nans, infs, first int) {
 	return nans, infs, first
 }
 
-// place names voxel i of a volume of that shape, as x, y, z.
-func place(i int, shape [3]int) string {
-	return fmt.Sprintf("voxel (%d, %d, %d)", i%shape[0], i/shape[0]%shape[1], i/shape[0]/shape[1])
-}
+// place names a voxel.
+func place(p [3]int) string { return fmt.Sprintf("voxel (%d, %d, %d)", p[0], p[1], p[2]) }
 
 // toClasses turns the values of a label map into classes. strange lists the
 // values that the release does not have, "" for none.
-func toClasses(data []float32, shape [3]int, labels labelMap) (out []uint8, strange string) {
+func toClasses(v *nifti.Sparse[float32], labels labelMap) (out *nifti.Sparse[uint8], strange string) {
 	var table [256]uint8
 	for v := range table {
 		table[v] = labels.class(uint32(v))
 	}
-	out = make([]uint8, len(data))
-	var bad uint8
-	for i, v := range data {
+	class := func(v float32) uint8 {
 		n := int32(v) // whatever this is for a NaN or a giant, the next line finds it
-		c := uint8(none)
 		if uint32(n) < uint32(len(table)) && float32(n) == v {
-			c = table[uint8(n)]
+			return table[uint8(n)]
 		}
-		out[i] = c
-		bad |= c
+		return none
+	}
+	air := class(v.Background)
+	classes := make([]uint8, len(v.Values))
+	bad := air
+	for i, x := range v.Values {
+		classes[i] = class(x)
+		bad |= classes[i]
 	}
 	if bad < 0x80 { // classes are below; none is not
-		return out, ""
+		return nifti.Recast(v, air, classes), ""
 	}
-	return nil, describeStrange(data, out, shape)
+	return nil, describeStrange(v, air, classes)
 }
 
 // maxStrange is how many wrong label values an error lists.
 const maxStrange = 8
 
 // describeStrange lists the values whose class is none, with counts.
-func describeStrange(data []float32, classes []uint8, shape [3]int) string {
+func describeStrange(v *nifti.Sparse[float32], air uint8, classes []uint8) string {
 	counts := map[uint32]int{} // by bits, so that NaN counts
-	other, first := 0, -1
-	for i, c := range classes {
-		if c != none {
-			continue
-		}
-		if first < 0 {
-			first = i
-		}
-		bits := math.Float32bits(data[i])
+	other, at := 0, [3]int{}
+	note := func(x float32, n int) {
+		bits := math.Float32bits(x)
 		if _, ok := counts[bits]; ok || len(counts) < maxStrange {
-			counts[bits]++
+			counts[bits] += n
 		} else {
-			other++
+			other += n
+		}
+	}
+	if n := v.Len() - len(classes); air == none && n > 0 {
+		note(v.Background, n)
+	}
+	if i := slices.Index(classes, none); len(counts) == 0 {
+		at = v.Place(i)
+	}
+	for i, c := range classes {
+		if c == none {
+			note(v.Values[i], 1)
 		}
 	}
 	var keys []uint32
@@ -118,5 +130,5 @@ func describeStrange(data []float32, classes []uint8, shape [3]int) string {
 	if other > 0 {
 		parts = append(parts, fmt.Sprintf("others in %d", other))
 	}
-	return fmt.Sprintf("%s voxels, the first is %s", strings.Join(parts, ", "), place(first, shape))
+	return fmt.Sprintf("%s voxels, the first is %s", strings.Join(parts, ", "), place(at))
 }
