@@ -257,6 +257,9 @@ func (c *ingestCmd) plan(ctx context.Context, d datasets.Dataset, src ingest.Sou
 	if p.subjects, err = list(ctx, d, src); err != nil {
 		return nil, err
 	}
+	if c.Normalise == autoChoice {
+		c.Normalise = "mckd"
+	}
 	c.settle(p.subjects)
 	if p.splits, err = c.assign(p.subjects); err != nil {
 		return nil, err
@@ -391,7 +394,7 @@ func (c *ingestCmd) assign(subjects []ingest.Subject) (*split.Assignment, error)
 // places every subject and tests on subjects whose class is known, as the
 // published pairs of Audiovision-MNIST do.
 func (c *ingestCmd) settle(subjects []ingest.Subject) {
-	if c.Split != "auto" {
+	if c.Split != autoChoice {
 		return
 	}
 	c.Split = split.Stratified

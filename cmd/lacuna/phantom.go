@@ -20,11 +20,18 @@ type phantomFlags struct {
 	Kinds       []string `group:"Phantom" default:"brats,avdigits" enum:"brats,avdigits" placeholder:"KIND,..." help:"What to make: ${default}."`
 }
 
+// mckdVoxels is how large a volume must be that mckd's rule, a bin of 50 voxels
+// for every unit of intensity, leaves the bright rim of a tumour alone.
+const mckdVoxels = 2 << 20
+
 // runPhantom makes files as they stand in the real layouts, then ingests them
 // as any others: the whole path is used.
 func (c *ingestCmd) runPhantom(a *app) error {
 	if len(c.In) > 0 {
 		return cli.Usagef("the phantom is made from a seed: it takes no --in")
+	}
+	if c.Normalise == autoChoice && c.Voxels[0]*c.Voxels[1]*c.Voxels[2] < mckdVoxels {
+		c.Normalise = "zscore-nonzero"
 	}
 	files := filepath.Join(c.Out, "files")
 	var all []*summary

@@ -34,7 +34,7 @@ type recipe struct {
 type stageFlags struct {
 	Axes       string  `name:"orient" group:"Volumes" default:"LPS" help:"Orientation of every volume, as three of R/L, A/P, S/I." json:"orient"`
 	Crop       bool    `group:"Volumes" default:"true" negatable:"" help:"Crop volumes to the brain." json:"crop"`
-	Normalise  string  `group:"Volumes" default:"mckd" enum:"mckd,zscore-nonzero,zscore-joint" help:"Normalisation of volumes: mckd, zscore-nonzero or zscore-joint." json:"normalise"`
+	Normalise  string  `group:"Volumes" default:"auto" enum:"auto,mckd,zscore-nonzero,zscore-joint" help:"Normalisation of volumes: mckd, zscore-nonzero, zscore-joint, or auto: mckd, but zscore-nonzero for a phantom too small for mckd's histogram." json:"normalise"`
 	Size       size    `group:"Volumes" default:"32x64x64" help:"Patch size, D x H x W voxels; 0x0x0 with the policy whole keeps each volume's own." json:"size"`
 	TrainPatch string  `group:"Volumes" default:"foreground" enum:"foreground,random,grid,whole" help:"How training patches are taken: foreground, random, grid or whole." json:"train_patch"`
 	EvalPatch  string  `group:"Volumes" default:"grid" enum:"foreground,random,grid,whole" help:"The same for val and test." json:"eval_patch"`
@@ -42,6 +42,9 @@ type stageFlags struct {
 	Overlap    float64 `group:"Volumes" default:"0.25" help:"Overlap of neighbouring patches under grid, as a part of their size: 0 to below 1." json:"overlap"`
 	MFCC       string  `name:"mfcc" group:"Audio" default:"smil" help:"MFCC definition of waveforms: ${mfccs}; none keeps them." json:"mfcc"`
 }
+
+// autoChoice leaves a choice to what is known of the data.
+const autoChoice = "auto"
 
 // size is D x H x W voxels, written "32x64x64".
 type size [3]int
@@ -126,7 +129,11 @@ func (f stageFlags) whole(d datasets.Dataset) ([]preprocess.Stage, error) {
 		if f.Crop {
 			stages = append(stages, volume.Crop(0))
 		}
-		norm, err := volume.Normalise(f.Normalise)
+		name := f.Normalise
+		if name == autoChoice {
+			name = "mckd"
+		}
+		norm, err := volume.Normalise(name)
 		if err != nil {
 			return nil, cli.Usagef("%w", err)
 		}

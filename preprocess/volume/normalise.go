@@ -66,7 +66,8 @@ func Normalisations() []string {
 //     bins over min to max (numpy.histogram); the number of its last bin with
 //     50 voxels or more is the top that larger values are set to; then z-score
 //     over the voxels that differ from the background, which becomes 0. Where
-//     max is below 1 or no bin has 50 voxels nothing is clipped.
+//     max is below 1, no bin has 50 voxels, or the clip would make all one value
+//     (values below 1, small volumes), nothing is clipped, with a Warning.
 //   - "zscore-nonzero", as nnU-Net does. Per modality: z-score over the voxels
 //     that are not 0, which stays 0.
 //   - "zscore-joint", as RFNet, mmFormer and IM-Fuse do: z-score of every voxel
@@ -271,10 +272,22 @@ func mckd(t tally, background float32) (scale, []string) {
 	default:
 		top = i
 	}
-	zero := min(float64(background), top) // MCKD reads voxel 0,0,0 after the clip
-	c, more := t.zscore(top, func(v float64) bool { return v != zero })
-	c.stays, c.zero = true, zero
+	c, more := t.clipped(top, background)
+	if c.inv == 0 && !math.IsInf(top, 1) {
+		if whole, _ := t.clipped(math.Inf(1), background); whole.inv != 0 {
+			return whole, append(odd, fmt.Sprintf("mckd's top is %g of up to %g, which would make all of it one value, so nothing is clipped", top, t.hi))
+		}
+	}
 	return c, append(odd, more...)
+}
+
+// clipped returns the z-score of what differs from the background once larger
+// values are set to top.
+func (t tally) clipped(top float64, background float32) (scale, []string) {
+	zero := min(float64(background), top) // MCKD reads voxel 0,0,0 after the clip
+	c, odd := t.zscore(top, func(v float64) bool { return v != zero })
+	c.stays, c.zero = true, zero
+	return c, odd
 }
 
 func nonzero(t tally, _ float32) (scale, []string) {

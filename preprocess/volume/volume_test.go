@@ -500,3 +500,39 @@ func Example() {
 	// Output:
 	// [1 1 2] [-1 1] [0 1 1] [crop-m0/1 zscore-nonzero/1]
 }
+
+// MCKD's clip would turn both into zeros: nothing must look like a measurement
+// that is none.
+func TestMCKDKeepsWhatItsClipWouldFlatten(t *testing.T) {
+	unit := make([]float32, 8*8*8) // values from 0 to 1: one bin, number 0
+	for i := range unit[64:] {
+		unit[64+i] = float32(i%9+1) / 9
+	}
+	few := make([]float32, 8*8*8) // no bin but the background's has 50 voxels
+	for i := range few[200:] {
+		few[200+i] = float32(100 + 37*i%601)
+	}
+	for what, v := range map[string][]float32{"0 to 1": unit, "few voxels": few} {
+		s := &ingest.Sample{Key: ingest.Key{Dataset: "d", Subject: "s"}, Present: 1, Background: []float32{0},
+			Inputs:  []ingest.Array{{Shape: []int{8, 8, 8}, Data: slices.Clone(v)}},
+			Sources: []ingest.File{{Role: "t2"}}}
+		out := apply(t, s, normalise(t, "mckd"))
+		n, sum, square := 0, 0.0, 0.0
+		for i, x := range out.Inputs[0].Data {
+			if v[i] != 0 {
+				n++
+				sum += float64(x)
+				square += float64(x) * float64(x)
+			} else if x != 0 {
+				t.Fatalf("%s: background voxel %d is %g", what, i, x)
+			}
+		}
+		mean := sum / float64(n)
+		if sd := math.Sqrt(square/float64(n) - mean*mean); math.Abs(mean) > 1e-5 || math.Abs(sd-1) > 1e-5 { // float32 rounding of some hundred values
+			t.Errorf("%s: mean %g, deviation %g", what, mean, sd)
+		}
+		if len(out.Warnings) != 1 || !strings.Contains(out.Warnings[0].Reason, "nothing is clipped") {
+			t.Errorf("%s: warnings %v", what, out.Warnings)
+		}
+	}
+}
