@@ -32,7 +32,11 @@ func data(tb testing.TB) string {
 
 // BenchmarkNIfTI reads one 240x240x155 int16 .nii.gz to float32.
 func BenchmarkNIfTI(b *testing.B) {
-	file := filepath.Join(data(b), "brats_real", "TCGA-DU-7294", "TCGA-DU-7294_t1.nii.gz")
+	found, err := filepath.Glob(filepath.Join(data(b), "brats_real", "*", "*_t1.nii.gz"))
+	if err != nil || len(found) == 0 {
+		b.Fatal("no case", err)
+	}
+	file := found[0]
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		b.Fatal(err)

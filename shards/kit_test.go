@@ -32,7 +32,7 @@ type row struct {
 func volumes() plan {
 	p := plan{meta: shards.Meta{
 		Dataset: "brats", Modalities: modality.MustSet("flair", "t1", "t2"), Task: shards.Segmentation,
-		Classes: []string{"background", "core", "edema"}, Shapes: [][]int{{2, 3, 4}, {2, 3, 4}, {2, 3, 4}}, TargetShape: []int{2, 3, 4},
+		Classes: []string{"background", "core", "oedema"}, Shapes: [][]int{{2, 3, 4}, {2, 3, 4}, {2, 3, 4}}, TargetShape: []int{2, 3, 4},
 		Config: json.RawMessage(`{"patch": [2, 3, 4], "note": "<&>"}`), Seed: 1 << 63, Tool: "lacuna test",
 		Definitions: []string{"orient-lps/1", "mckd/1"}, SplitPolicy: "hash", MaskPolicy: "recorded",
 	}}

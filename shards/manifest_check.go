@@ -111,7 +111,7 @@ func (m *Manifest) checkFiles() error {
 			return fmt.Errorf("file %.80q, want %s", f.Name, want)
 		}
 		next++
-		if err := f.FileSum.check(math.MaxInt64); err != nil {
+		if err := f.check(math.MaxInt64); err != nil {
 			return err
 		}
 		if err := f.checkRegions(); err != nil {

@@ -98,8 +98,8 @@ func unpackHalf(src []float16.Num) []float32 {
 }
 
 func (l layout) readTarget(rec arrow.RecordBatch, col, i int, s *ingest.Sample) (next int, err error) {
-	switch {
-	case l.task == Classification:
+	switch l.task {
+	case Classification:
 		if c := rec.Column(col).(*array.Uint8); !c.IsNull(i) {
 			s.Target = ingest.Class(c.Value(i))
 			s.Subject.Class = int(c.Value(i))

@@ -191,7 +191,7 @@ func (p *part) count(t *tally) {
 func (p *part) info(m Meta) SplitInfo {
 	info := SplitInfo{Split: p.split, Samples: p.samples, Masks: []MaskCount{}, Labels: slices.Clone(p.labels[:len(m.Classes)]), Unlabeled: p.unknown}
 	for _, mask := range slices.Sorted(maps.Keys(p.masks)) {
-		info.Masks = append(info.Masks, MaskCount{m.Modalities.Format(modality.Mask(mask)), p.masks[mask]})
+		info.Masks = append(info.Masks, MaskCount{m.Modalities.Format(mask), p.masks[mask]})
 	}
 	for i := range p.stats {
 		info.Stats = append(info.Stats, p.stats[i].stats(m.Modalities.Name(i)))

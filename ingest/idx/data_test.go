@@ -99,12 +99,14 @@ func TestBadFiles(t *testing.T) {
 
 func TestMNIST(t *testing.T) {
 	dir := dataDir(t, "mnist")
-	for _, tc := range []struct {
-		name string
-		n    int
-	}{{"train", 60000}, {"t10k-first6000", 6000}} {
+	names, err := filepath.Glob(filepath.Join(dir, "*-images-idx3-ubyte.gz"))
+	if err != nil || len(names) == 0 {
+		t.Fatal("no images", err)
+	}
+	for _, name := range names {
+		name = strings.TrimSuffix(name, "-images-idx3-ubyte.gz")
 		open := func(kind string) io.Reader {
-			f, err := os.Open(filepath.Join(dir, tc.name+kind))
+			f, err := os.Open(name + kind)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,8 +117,11 @@ func TestMNIST(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if im.N != tc.n || im.Rows != 28 || im.Cols != 28 || len(im.Pixels) != tc.n*784 {
-			t.Errorf("%s: got %d images of %d x %d, %d pixels", tc.name, im.N, im.Rows, im.Cols, len(im.Pixels))
+		if im.N < 1000 || im.Rows != 28 || im.Cols != 28 || len(im.Pixels) != im.N*784 {
+			t.Errorf("%s: got %d images of %d x %d, %d pixels", name, im.N, im.Rows, im.Cols, len(im.Pixels))
+		}
+		if filepath.Base(name) == "train" && im.N != 60000 {
+			t.Errorf("MNIST's training set has 60000 images, got %d", im.N)
 		}
 		labels, err := idx.DecodeLabels(open("-labels-idx1-ubyte.gz"), limit)
 		if err != nil {
@@ -155,13 +160,6 @@ func BenchmarkInflate(b *testing.B) {
 }
 
 func benchFile(b *testing.B) []byte {
-	if os.Getenv("LACUNA_DATA") != "" {
-		file, err := os.ReadFile(filepath.Join(dataDir(b, "mnist"), "t10k-first6000-images-idx3-ubyte.gz"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		return file
-	}
 	im := &idx.Images{N: 6000, Rows: 28, Cols: 28, Pixels: make([]uint8, 6000*784)}
 	for i := range im.Pixels { // a fifth of the pixels is ink, as in MNIST
 		if i*i/7%5 == 0 {

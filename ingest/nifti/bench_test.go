@@ -21,11 +21,15 @@ const benchLimit = 1 << 30
 func benchFile(tb testing.TB) []byte {
 	tb.Helper()
 	if dir := os.Getenv("LACUNA_DATA"); dir != "" {
-		b, err := os.ReadFile(filepath.Join(dir, "brats_semisynthetic", "MNI-semisynthetic-1", "MNI-semisynthetic-1_flair.nii.gz"))
-		if err == nil {
+		found, err := filepath.Glob(filepath.Join(dir, "brats_semisynthetic", "*", "*_flair.nii.gz"))
+		if err == nil && len(found) > 0 {
+			b, err := os.ReadFile(found[0])
+			if err != nil {
+				tb.Fatal(err)
+			}
 			return b
 		}
-		tb.Logf("synthetic volume instead: %v", err)
+		tb.Logf("synthetic volume instead: no case in %s, %v", dir, err)
 	}
 	h := nifti.NewHeader([]int{240, 240, 155}, lps)
 	data := make([]int16, 240*240*155)

@@ -139,7 +139,7 @@ func (z *inflater) need(k uint) error {
 
 // short is the error of input that ends too early.
 func (z *inflater) short() error {
-	if z.srcErr != io.EOF {
+	if !errors.Is(z.srcErr, io.EOF) {
 		return z.srcErr
 	}
 	return io.ErrUnexpectedEOF

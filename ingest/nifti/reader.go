@@ -119,7 +119,7 @@ func (s *stream) before(n int64) error {
 func (s *stream) header() (*Header, error) {
 	b := make([]byte, size2)
 	n, err := s.read(b[:size1])
-	if err != nil && (s.src.err != nil || err != io.ErrUnexpectedEOF && err != io.EOF) {
+	if err != nil && (s.src.err != nil || !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF)) {
 		return nil, s.fail("header", err)
 	}
 	b = b[:n]
@@ -199,8 +199,7 @@ func read[T float32 | float64](r *Reader, dst []T, limit int64) ([]T, error) {
 // failVoxels is fail for an error amid the voxels.
 func (s *stream) failVoxels(h *Header, err error) error {
 	err = s.fail("voxels", err)
-	var bad *FormatError
-	if errors.As(err, &bad) && bad.err == io.ErrUnexpectedEOF {
+	if bad, ok := errors.AsType[*FormatError](err); ok && errors.Is(bad.err, io.ErrUnexpectedEOF) {
 		bad.Msg += fmt.Sprintf(" (%v voxels of %d bytes are claimed from byte %d)", h.Dim, h.Type.Size(), h.VoxOffset)
 	}
 	return err

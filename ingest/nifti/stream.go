@@ -59,7 +59,7 @@ func open(r io.Reader) (*stream, error) {
 	s.z.fill(2)
 	var err error
 	switch b := s.z.in[s.z.ip:s.z.ie]; {
-	case len(b) == 0 && s.z.srcErr != io.EOF:
+	case len(b) == 0 && !errors.Is(s.z.srcErr, io.EOF):
 		err = s.fail("", s.z.srcErr)
 	case len(b) == 0:
 		err = &FormatError{Msg: "the file is empty (0 bytes): copy or download it again", err: io.ErrUnexpectedEOF}
@@ -191,7 +191,7 @@ func (s *stream) more(most int) ([]byte, error) {
 		return b, nil
 	}
 	b, err := z.next(most)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, s.trailer()
 	}
 	s.crc = crc32.Update(s.crc, crc32.IEEETable, b)
@@ -282,7 +282,7 @@ func (s *stream) drain(most int64) error {
 	start := s.off
 	for {
 		_, err := s.some(chunk)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

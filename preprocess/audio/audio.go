@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/lacuna-ml/lacuna/ingest"
@@ -21,7 +22,8 @@ import (
 // A sample without that modality passes through unchanged but for the name in
 // its Definitions. A rate other than c's, an array that is no waveform, a
 // sample value that is not finite and a clip too short for a single frame are
-// [ingest.SubjectError]s. RateHz stays what it was: the rate of the recording.
+// [ingest.SubjectError]s. A clip that has more frames than c keeps gets a
+// warning of kind "long". RateHz stays what it was: the rate of the recording.
 //
 // It errs when c is invalid or mod is no modality.
 func MFCC(mod int, c mfcc.Config) (preprocess.Stage, error) {
@@ -37,6 +39,15 @@ func MFCC(mod int, c mfcc.Config) (preprocess.Stage, error) {
 		return nil, fmt.Errorf("audio: %w", err)
 	}
 	s := &stage{mod: mod, config: c}
+	if c.Frames > 0 {
+		uncut := c
+		uncut.Frames = -1
+		// A definition that spreads its frames over the clip cuts none, and has no
+		// such form.
+		if e, err := mfcc.New(uncut); err == nil {
+			s.uncut = e
+		}
+	}
 	s.pool.Put(first)
 	return s, nil
 }
@@ -47,6 +58,8 @@ type stage struct {
 	mod    int
 	config mfcc.Config
 	pool   sync.Pool // *mfcc.Extractor
+	// uncut is asked for numbers of frames only; nil where no clip is cut.
+	uncut *mfcc.Extractor
 }
 
 func (s *stage) Name() string { return s.config.ID() }
@@ -71,6 +84,15 @@ func (s *stage) Apply(_ context.Context, _ *rand.Rand, v *ingest.Sample, emit fu
 				Reason: fmt.Sprintf("a clip of %d samples gives no frame by %s", len(wave), s.Name()),
 				Fix:    "leave the clip out, or choose a definition with a fixed number of frames",
 			}}}
+		}
+		if s.uncut != nil {
+			if n := s.uncut.Frames(len(wave)); n > frames {
+				v.Warnings = append(slices.Clip(v.Warnings), ingest.Problem{
+					Kind:   "long",
+					Reason: fmt.Sprintf("a clip of %d samples has %d frames by %s, of which the first %d are kept", len(wave), n, s.Name(), frames),
+					Fix:    "trim the clip, or choose a definition whose frames follow it",
+				})
+			}
 		}
 		// A new array: the old one may be shared with other samples.
 		v.Inputs[s.mod] = ingest.Array{Shape: []int{s.config.Coefs, frames}, Data: e.Append(nil, wave)}

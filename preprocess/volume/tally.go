@@ -30,7 +30,8 @@ func tallyOf(v []float32, mask []bool, background float32, outside int) (tally, 
 		return tally{}, false
 	}
 	counts := make([]uint32, tableN)
-	n, ok := 0, true
+	var n int
+	var ok bool
 	if mask == nil {
 		n, ok = count(counts, v, background)
 	} else {
