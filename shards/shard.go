@@ -11,7 +11,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/lacuna-ml/lacuna/ingest"
-	"github.com/lacuna-ml/lacuna/ingest/modality"
 )
 
 // shard is a file being written. Arrow encodes the batches; head and tail are

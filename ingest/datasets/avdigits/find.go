@@ -35,6 +35,12 @@ func walk(ctx context.Context, fsys fs.FS, visit func(p string) error) error {
 		if entries++; entries > maxEntries {
 			return fmt.Errorf("more than %d files: give the folder of the data set itself", maxEntries)
 		}
+		if d.IsDir() && clipName.MatchString(d.Name()) {
+			if err := visit(p); err != nil { // a clip that can't be read, and not one that is absent
+				return err
+			}
+			return fs.SkipDir
+		}
 		hidden := strings.HasPrefix(d.Name(), ".")
 		if d.IsDir() {
 			if hidden || strings.Count(p, "/") >= maxDepth {
@@ -60,8 +66,8 @@ type clip struct {
 func (c clip) name() string { return fmt.Sprintf("%d_%s_%d", c.digit, c.speaker, c.index) }
 
 // clipName is what a clip's file is called. An index with a leading zero is no
-// clip's: 07 and 7 would be one subject.
-var clipName = regexp.MustCompile(`^([0-9])_([A-Za-z][A-Za-z0-9-]*)_(0|[1-9][0-9]{0,5})\.(?i:wav)$`)
+// clip's: 07 and 7 would be one subject. Case doesn't matter.
+var clipName = regexp.MustCompile(`^(?i)([0-9])_([a-z][a-z0-9-]*)_(0|[1-9][0-9]{0,5})\.wav$`)
 
 // clips is what a folder holds.
 type clips struct {
@@ -75,7 +81,7 @@ func findClips(ctx context.Context, fsys fs.FS) (*clips, error) {
 		base := path.Base(p)
 		if m := clipName.FindStringSubmatch(base); m != nil {
 			index, err := strconv.Atoi(m[3])
-			found.list = append(found.list, clip{m[1][0] - '0', m[2], index, p})
+			found.list = append(found.list, clip{m[1][0] - '0', strings.ToLower(m[2]), index, p})
 			return err
 		}
 		if strings.EqualFold(path.Ext(base), ".wav") {
@@ -107,7 +113,7 @@ type mnist struct {
 	labels string
 }
 
-var mnistName = regexp.MustCompile(`^(train|t10k)(-[A-Za-z0-9]+)?-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?$`)
+var mnistName = regexp.MustCompile(`^(?i)(train|t10k)(-[a-z0-9]+)?-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?$`)
 
 // findMNIST returns the train and the test set of a folder. Without the train
 // set's labels there is nothing to pair.
@@ -117,6 +123,9 @@ func findMNIST(ctx context.Context, fsys fs.FS) ([2]mnist, error) {
 	var keys []key
 	err := walk(ctx, fsys, func(p string) error {
 		m := mnistName.FindStringSubmatch(path.Base(p))
+		for i := range m {
+			m[i] = strings.ToLower(m[i])
+		}
 		if m == nil {
 			return nil
 		}

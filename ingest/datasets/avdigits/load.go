@@ -1,6 +1,7 @@
 package avdigits
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/idx"
@@ -60,6 +62,53 @@ func (s *source) Load(ctx context.Context, sub ingest.Subject) (*ingest.Sample, 
 	return out, nil
 }
 
+// broken adds a file that can't be read to the error of a subject.
+func broken(e *ingest.SubjectError, path string, err error) {
+	kind, fix := "read", "look whether the file can be read"
+	_, wavFormat := errors.AsType[*wav.FormatError](err)
+	_, idxFormat := errors.AsType[*idx.FormatError](err)
+	_, wavKind := errors.AsType[wav.UnsupportedError](err)
+	_, idxKind := errors.AsType[idx.UnsupportedError](err)
+	switch {
+	case errors.Is(err, errNotFile):
+		kind, fix = "not-a-file", "put the file in its place"
+	case errors.Is(err, errDangling):
+		kind, fix = "link", fetchHint
+	case errors.Is(err, fs.ErrNotExist):
+		kind, fix = "missing", "get the file"
+	case errors.Is(err, errEmpty):
+		kind, fix = "empty", "get the file again"
+	case errors.Is(err, errPointer):
+		kind, fix = "lfs-pointer", "run git lfs pull where it came from"
+	case errors.Is(err, wav.ErrLimit), errors.Is(err, idx.ErrLimit):
+		kind, fix = "too-large", "look whether it is the data set's"
+	case errors.Is(err, errShape):
+		kind, fix = "shape", "get MNIST's file"
+	case (wavFormat || idxFormat) && cutShort(err):
+		kind, fix = "truncated", "get the file again"
+	case wavFormat || idxFormat:
+		kind, fix = "format", "get the file again"
+	case wavKind || idxKind:
+		kind, fix = "unsupported", "convert it"
+	}
+	fail(e, path, kind, fix, err)
+}
+
+// cutShort reports whether a decoder's error is that the file ended early, of
+// which its words are the only sign.
+func cutShort(err error) bool {
+	return strings.Contains(err.Error(), "the file ends ") || strings.Contains(err.Error(), "is cut short")
+}
+
+// Errors of files that are something else than their name says.
+var (
+	errEmpty   = errors.New("the file is empty: 0 bytes")
+	errPointer = errors.New("the file is a git-lfs pointer, the data was never fetched")
+	errShape   = errors.New("of another size than MNIST's")
+)
+
+const lfsHead = "version https://git-lfs.github.com/spec/"
+
 // fail adds a problem of a file to the error of a subject.
 func fail(e *ingest.SubjectError, path, kind, fix string, err error) {
 	e.Problems = append(e.Problems, ingest.Problem{Path: path, Kind: kind, Reason: err.Error(), Fix: fix})
@@ -77,13 +126,22 @@ type pictures struct {
 // hashing opens the file for use, and returns its SHA-256 once use has read
 // what it wants of it.
 func hashing(fsys fs.FS, path string, use func(io.Reader) error) (sum [sha256.Size]byte, err error) {
-	f, err := fsys.Open(path)
+	f, err := openRegular(fsys, path)
 	if err != nil {
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	h := sha256.New()
-	r := io.TeeReader(f, h)
+	r := bufio.NewReader(io.TeeReader(f, h))
+	head, err := r.Peek(len(lfsHead))
+	switch {
+	case len(head) == 0 && errors.Is(err, io.EOF):
+		return sum, errEmpty
+	case string(head) == lfsHead:
+		return sum, errPointer
+	case err != nil && !errors.Is(err, io.EOF):
+		return sum, err
+	}
 	if err := use(r); err != nil {
 		return sum, err
 	}
@@ -108,7 +166,7 @@ func readPictures(fsys fs.FS, set mnist) (*pictures, error) {
 		return nil, err
 	}
 	if p.images.Rows != side || p.images.Cols != side {
-		return nil, fmt.Errorf("images of %d x %d, want %d x %d", p.images.Rows, p.images.Cols, side, side)
+		return nil, fmt.Errorf("%w: %d x %d, want %d x %d", errShape, p.images.Rows, p.images.Cols, side, side)
 	}
 	if err := p.images.CheckLabels(labels); err != nil {
 		return nil, fmt.Errorf("with %s: %w", set.labels, err)
@@ -120,7 +178,7 @@ func (s *source) addImage(out *ingest.Sample, one *couple, bad *ingest.SubjectEr
 	path := s.sets[one.set].images
 	pics, err := s.pictures[one.set]()
 	if err != nil {
-		fail(bad, path, "image", "get MNIST's file again", err)
+		broken(bad, path, err)
 		return
 	}
 	data := make([]float32, side*side)
@@ -144,7 +202,7 @@ func (s *source) addAudio(out *ingest.Sample, c clip, bad *ingest.SubjectError) 
 		return err
 	})
 	if err != nil {
-		fail(bad, c.path, "audio", "get the clip again", err)
+		broken(bad, c.path, err)
 		return
 	}
 	data := sound.Mono()
@@ -155,7 +213,7 @@ func (s *source) addAudio(out *ingest.Sample, c clip, bad *ingest.SubjectError) 
 	low, high := data[0], data[0]
 	for i, v := range data {
 		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			fail(bad, c.path, "nan", "get the clip again", fmt.Errorf("sample %d is %v", i, v))
+			fail(bad, c.path, "nonfinite", "get the clip again", fmt.Errorf("sample %d is %v", i, v))
 			return
 		}
 		low, high = min(low, v), max(high, v)
@@ -167,7 +225,8 @@ func (s *source) addAudio(out *ingest.Sample, c clip, bad *ingest.SubjectError) 
 		odd("channels", "%d channels, averaged to one", n)
 	}
 	if r := sound.Header.RateHz; r != rateHz {
-		odd("rate", "%d Hz where FSDD has %d: kept as it is, not resampled", r, rateHz)
+		odd("rate", "%d Hz where FSDD has %d: kept as it is, not resampled, and no features are made of it", r, rateHz)
+		out.Warnings[len(out.Warnings)-1].Fix = fmt.Sprintf("resample to %d Hz", rateHz)
 	}
 	if low == high {
 		odd("silent", "all %d samples are %v", len(data), low)

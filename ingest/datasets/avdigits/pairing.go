@@ -85,7 +85,7 @@ func readLabels(fsys fs.FS, path string) (labels []uint8, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w: get MNIST's file again", name, path, err)
+		return nil, fmt.Errorf("%s: %s: %w: get MNIST's file", name, path, err)
 	}
 	return labels, nil
 }

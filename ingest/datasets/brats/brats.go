@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"slices"
 
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
@@ -64,14 +65,18 @@ func open(ctx context.Context, in map[string]fs.FS, opts map[string]string) (ing
 	if named, ok := fsys.(interface{ Name() string }); ok {
 		s.root = named.Name()
 	}
-	if _, _, err := s.walk(ctx, ".", 0); err != nil {
+	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.finish(forced); err != nil {
 		return nil, err
 	}
 	if len(s.cases) == 0 {
-		return nil, fmt.Errorf("brats: no case within %d folders of the root: a case is a folder with files like NAME_flair.nii.gz, NAME-t1c.nii.gz, NAME_seg.nii", maxDepth)
+		deeper := ""
+		if s.deeper != "" {
+			deeper = fmt.Sprintf("; %s has folders below that were not looked at: give a folder nearer to the cases", s.deeper)
+		}
+		return nil, fmt.Errorf("brats: no case within %d folders of the root: a case is a folder with files like NAME_flair.nii.gz, NAME-t1c.nii.gz, NAME_seg.nii%s", maxDepth, deeper)
 	}
 	src := &source{fsys: fsys, order: s.cases, byName: make(map[string]*found, len(s.cases)), tables: s.tables}
 	for _, c := range s.cases {
@@ -127,7 +132,7 @@ func (s *source) load(ctx context.Context, sub ingest.Subject, margin int) (*ing
 	if c == nil || sub.Key.Dataset != name {
 		return nil, fmt.Errorf("brats: no subject %s", sub.Key)
 	}
-	l := loader{fsys: s.fsys, c: c, problems: append([]ingest.Problem(nil), c.problems...), margin: margin, decoded: s.idle.take()}
+	l := loader{fsys: s.fsys, c: c, problems: slices.Clone(c.problems), warnings: slices.Clone(c.warnings), margin: margin, decoded: s.idle.take()}
 	defer s.idle.give(l.decoded)
 	out, err := l.load(ctx)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -84,6 +85,17 @@ func parseFile(name string) (stem string, role int, ok bool) {
 	return "", 0, false
 }
 
+// halfOfPair tells what a half of a .hdr/.img pair would be, by its name.
+func halfOfPair(name string) (stem string, role int, ok bool) {
+	base, _ := cutFold(name, ".gz")
+	for _, ext := range []string{".hdr", ".img"} {
+		if half, found := cutFold(base, ext); found {
+			return parseFile(half + ".nii")
+		}
+	}
+	return "", 0, false
+}
+
 // found is a case as the search met it.
 type found struct {
 	name   string
@@ -91,8 +103,8 @@ type found struct {
 	files  [5]string // the path by role, "" where there is none
 	packed string    // the 4-D file that stands for all modalities, "" mostly
 	// problems are those that names alone show: two files for one modality, two
-	// folders for one case.
-	problems []ingest.Problem
+	// folders for one case. Warnings are likewise.
+	problems, warnings []ingest.Problem
 
 	id      identity
 	release release
@@ -102,8 +114,15 @@ type found struct {
 func (c *found) labelled() bool { return c.files[target] != "" }
 
 // add puts a file into its role.
-func (c *found) add(role int, name string) {
-	p := path.Join(c.dir, name)
+func (c *found) add(e entry) {
+	role, p := e.role, path.Join(c.dir, e.name)
+	if e.refused.Kind != "" {
+		c.problems = append(c.problems, e.refused)
+		return
+	}
+	if e.odd.Kind != "" {
+		c.warnings = append(c.warnings, e.odd)
+	}
 	if old := c.files[role]; old != "" {
 		c.problems = append(c.problems, ingest.Problem{
 			Path: p, Kind: "duplicate",
@@ -122,11 +141,23 @@ type search struct {
 	folders int
 	cases   []*found
 	tables  []string // name_mapping files
+	deeper  string   // a folder that has more below it than is looked at
+
+	seen  map[int64][]fs.FileInfo // the folders visited, by time of change
+	links []link                  // to folders, to be visited last
 }
 
-// dirList is what one folder holds, links followed.
+// link is a symbolic link to a folder.
+type link struct {
+	path  string
+	depth int
+}
+
+// dirList is what one folder holds. What is no folder is a file here, be it a
+// link to nothing or a pipe: reading it says what is wrong.
 type dirList struct {
 	files, dirs []string // names, sorted
+	links       []string // those of the dirs that are links
 }
 
 func (s *search) list(dir string) (dirList, error) {
@@ -143,10 +174,9 @@ func (s *search) list(dir string) (dirList, error) {
 		isDir := e.IsDir()
 		if e.Type()&fs.ModeSymlink != 0 {
 			info, err := fs.Stat(s.fsys, path.Join(dir, name))
-			if err != nil {
-				continue // a link to nowhere: the file is absent
+			if isDir = err == nil && info.IsDir(); isDir {
+				l.links = append(l.links, name)
 			}
-			isDir = info.IsDir()
 		}
 		if isDir {
 			l.dirs = append(l.dirs, name)
@@ -155,6 +185,42 @@ func (s *search) list(dir string) (dirList, error) {
 		}
 	}
 	return l, nil
+}
+
+// run visits everything, links to folders last, so that a folder is known by
+// its own name rather than by that of a link to it.
+func (s *search) run(ctx context.Context) error {
+	s.seen = map[int64][]fs.FileInfo{}
+	if _, _, err := s.walk(ctx, ".", 0); err != nil {
+		return err
+	}
+	for len(s.links) > 0 {
+		l := s.links[0]
+		s.links = s.links[1:]
+		_, hollow, err := s.walk(ctx, l.path, l.depth)
+		if err != nil {
+			return err
+		}
+		if base := path.Base(l.path); hollow && parseName(base).known() {
+			s.cases = append(s.cases, &found{name: base, dir: l.path})
+		}
+	}
+	return nil
+}
+
+// met reports whether dir is a folder that was visited before, by another way.
+// Where the file system is not the operating system's it can't be told.
+func (s *search) met(dir string) bool {
+	info, err := fs.Stat(s.fsys, dir)
+	if err != nil {
+		return false // listing it says why
+	}
+	at := info.ModTime().UnixNano()
+	if slices.ContainsFunc(s.seen[at], func(other fs.FileInfo) bool { return os.SameFile(info, other) }) {
+		return true
+	}
+	s.seen[at] = append(s.seen[at], info)
+	return false
 }
 
 // walk visits dir and what is below it. It reports whether dir itself is the
@@ -167,7 +233,16 @@ func (s *search) walk(ctx context.Context, dir string, depth int) (isCase, hollo
 	if s.folders++; s.folders > maxFolders {
 		return false, false, fmt.Errorf("brats: more than %d folders below the root: give a folder nearer to the cases", maxFolders)
 	}
+	if s.met(dir) {
+		return false, false, nil
+	}
 	l, err := s.list(dir)
+	if err != nil && dir != "." {
+		s.cases = append(s.cases, &found{name: path.Base(dir), dir: dir, problems: []ingest.Problem{{
+			Path: dir, Kind: "unreadable", Reason: err.Error(), Fix: "make the folder readable, or move it away",
+		}}})
+		return true, false, nil
+	}
 	if err != nil {
 		return false, false, err
 	}
@@ -178,12 +253,22 @@ func (s *search) walk(ctx context.Context, dir string, depth int) (isCase, hollo
 	isCase = s.collect(dir, l)
 	hollow = !isCase && len(l.dirs) == 0 && mayBeCase(l.files)
 	if depth == maxDepth {
+		if s.deeper == "" && len(l.dirs) > 0 {
+			s.deeper = dir
+		}
 		return isCase, hollow, nil
 	}
 	var empties []string
 	cases := 0
 	for _, name := range l.dirs {
 		sub := path.Join(dir, name)
+		if _, _, ok := parseFile(name); ok {
+			continue // it stands for a file, see volumeFolder
+		}
+		if slices.Contains(l.links, name) {
+			s.links = append(s.links, link{sub, depth + 1})
+			continue
+		}
 		c, h, err := s.walk(ctx, sub, depth+1)
 		switch {
 		case err != nil:
@@ -228,30 +313,74 @@ func (s *search) noteTables(dir string, files []string) {
 type entry struct {
 	name, stem string
 	role       int
+	// What is wrong with it, so that it can't be read, or odd; the zero Problem
+	// where nothing is.
+	refused, odd ingest.Problem
 }
 
-// entriesOf tells which of a folder's files play which role, and the stems
-// that their names begin with. base is the folder's name.
-func entriesOf(base string, files []string) (entries []entry, stems []string) {
-	for _, f := range files {
-		stem, role, ok := parseFile(f)
-		if !ok {
-			continue
+// entriesOf tells what in a folder plays which role, and the stems that the
+// names begin with. base is the folder's name.
+func (s *search) entriesOf(dir, base string, l dirList) (entries []entry, stems []string) {
+	files := l.files
+	add := func(e entry) {
+		entries = append(entries, e)
+		if !slices.Contains(stems, e.stem) {
+			stems = append(stems, e.stem)
 		}
-		entries = append(entries, entry{f, stem, role})
-		if !slices.Contains(stems, stem) {
-			stems = append(stems, stem)
+	}
+	for _, f := range files {
+		if stem, role, ok := parseFile(f); ok {
+			add(entry{name: f, stem: stem, role: role})
+		}
+	}
+	for _, d := range l.dirs {
+		if stem, role, ok := parseFile(d); ok {
+			add(s.volumeFolder(dir, entry{name: d, stem: stem, role: role}))
+		}
+	}
+	for _, f := range files {
+		stem, role, ok := halfOfPair(f)
+		if ok && !slices.ContainsFunc(entries, func(e entry) bool { return e.stem == stem && e.role == role }) {
+			add(entry{name: f, stem: stem, role: role, refused: ingest.Problem{
+				Path: path.Join(dir, f), Kind: "unsupported", Reason: "is half of a .hdr/.img pair, which is not read here",
+				Fix: "convert the pair to one .nii.gz",
+			}})
 		}
 	}
 	for _, name := range append([]string{base}, stems...) {
 		for _, a := range anomalies[name] {
 			odd := !slices.ContainsFunc(entries, func(e entry) bool { return e.name == a.file })
 			if odd && slices.Contains(files, a.file) {
-				entries = append(entries, entry{a.file, name, a.role})
+				entries = append(entries, entry{name: a.file, stem: name, role: a.role})
 			}
 		}
 	}
 	return entries, stems
+}
+
+// volumeFolder looks into a folder that has the name of a file. Some copies of
+// BraTS have each file in a folder of its own name.
+func (s *search) volumeFolder(dir string, e entry) entry {
+	p := path.Join(dir, e.name)
+	l, err := s.list(p)
+	var inside []string
+	for _, f := range l.files {
+		if _, ok := trimNIfTI(f); ok {
+			inside = append(inside, f)
+		}
+	}
+	switch {
+	case err != nil:
+		e.refused = ingest.Problem{Path: p, Kind: "unreadable", Reason: err.Error(), Fix: "make the folder readable, or move it away"}
+	case len(inside) != 1:
+		e.refused = ingest.Problem{Path: p, Kind: "not-a-file",
+			Reason: fmt.Sprintf("is a folder, not a file, and has %d NIfTI files in it", len(inside)),
+			Fix:    "put the one file that is meant in its place"}
+	default:
+		e.odd = ingest.Problem{Path: p, Kind: "not-a-file", Reason: "is a folder, not a file; the one NIfTI file in it, " + inside[0] + ", is used"}
+		e.name = path.Join(e.name, inside[0])
+	}
+	return e
 }
 
 // collect makes cases of the files that lie in dir, and reports whether dir is
@@ -261,7 +390,7 @@ func (s *search) collect(dir string, l dirList) bool {
 	if dir == "." {
 		base = s.root
 	}
-	entries, stems := entriesOf(base, l.files)
+	entries, stems := s.entriesOf(dir, base, l)
 	known := parseName(base).known()
 	images := slices.ContainsFunc(entries, func(e entry) bool { return e.role != target })
 	if len(entries) == 0 || !images && !known {
@@ -277,8 +406,9 @@ func (s *search) collect(dir string, l dirList) bool {
 		}
 		c.name = cmp.Or(c.name, "case")
 		for _, e := range entries {
-			c.add(e.role, e.name)
+			c.add(e)
 		}
+		c.noteStems(base, entries)
 		s.cases = append(s.cases, c)
 		return true
 	}
@@ -286,12 +416,42 @@ func (s *search) collect(dir string, l dirList) bool {
 		c := &found{name: cmp.Or(stem, base, "case"), dir: dir}
 		for _, e := range entries {
 			if e.stem == stem {
-				c.add(e.role, e.name)
+				c.add(e)
 			}
 		}
 		s.cases = append(s.cases, c)
 	}
 	return false
+}
+
+// noteStems warns of files that are named as of another case than the others:
+// than the folder, or else than most.
+func (c *found) noteStems(base string, entries []entry) {
+	counts := map[string]int{}
+	for _, e := range entries {
+		counts[strings.ToLower(e.stem)]++
+	}
+	main := entries[0].stem
+	for _, e := range entries {
+		if strings.EqualFold(e.stem, base) {
+			main = e.stem
+			break
+		}
+		if counts[strings.ToLower(e.stem)] > counts[strings.ToLower(main)] {
+			main = e.stem
+		}
+	}
+	for _, e := range entries {
+		known := slices.ContainsFunc(anomalies[c.name], func(a anomaly) bool { return a.file == e.name })
+		if known || e.refused.Kind != "" || strings.EqualFold(e.stem, main) {
+			continue
+		}
+		c.warnings = append(c.warnings, ingest.Problem{
+			Path: path.Join(c.dir, e.name), Kind: "name",
+			Reason: fmt.Sprintf("is named after %q, the case's other files after %q: it may be of another case", e.stem, main),
+			Fix:    "look whether it is this case's, and rename it or move it away",
+		})
+	}
 }
 
 // decathlon makes cases of a folder of the Decathlon's Task01, which has
@@ -382,7 +542,11 @@ func (s *search) identify(c *found, forced string) error {
 	}
 	c.release, err = resolve(c.id, above)
 	if err != nil && c.labelled() {
-		return fmt.Errorf("brats: %s: %w: pass --option release=..., one of %s", c.dir, err, strings.Join(releaseNames()[1:], ", "))
+		c.problems = append(c.problems, ingest.Problem{
+			Path: c.dir, Kind: "release", Reason: err.Error(),
+			Fix: fmt.Sprintf("pass --release NAME, one of %s, or put the case below a folder with the year in its name, as BraTS2024-PED",
+				strings.Join(releaseNames()[1:], ", ")),
+		})
 	}
 	return nil
 }

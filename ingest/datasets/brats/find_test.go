@@ -3,6 +3,8 @@ package brats_test
 import (
 	"fmt"
 	"io/fs"
+	"math"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -154,7 +156,7 @@ func TestEachModalityComesFromItsFile(t *testing.T) {
 
 func TestWhatIsNoCase(t *testing.T) {
 	for _, name := range []string{
-		"notes.txt", "a/b.png", "T1w.json", "x_t1.nii.bak", "xt1.nii.gz", "x_t1.img",
+		"notes.txt", "a/b.png", "T1w.json", "x_t1.nii.bak", "xt1.nii.gz", "x_t9.img",
 		"BraTS-GLI-00005-000-t1n-voided.nii.gz", "BraTS-GLI-00005-000-mask-healthy.nii.gz",
 		"c/._c_t1.nii.gz", ".hidden/c_t1.nii.gz", "__MACOSX/c/c_t1.nii.gz", "Thumbs.db",
 		"preds/a_seg.nii.gz", "imagesTr/la_003.nii.gz",
@@ -163,7 +165,10 @@ func TestWhatIsNoCase(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			src, err := openTree(t, fstest.MapFS{name: {Data: []byte("x")}}, "")
 			if err == nil {
-				t.Errorf("got subjects %v, want no case", subjects(t, src))
+				t.Fatalf("got subjects %v, want no case", subjects(t, src))
+			}
+			if tooDeep := strings.HasPrefix(name, "1/"); tooDeep != strings.Contains(err.Error(), "1/2/3/4/5/6 has folders below") {
+				t.Errorf("got %v, want what was not looked at, if anything", err)
 			}
 		})
 	}
@@ -236,9 +241,15 @@ func TestNameMapping(t *testing.T) {
 func TestPaediatricWithoutAYearIsRefused(t *testing.T) {
 	tree := fstest.MapFS{}
 	addCase(t, tree, "BraTS-PEDs-v1/BraTS-PED-00002-000", five("BraTS-PED-00002-000", ".nii.gz", newEndings...), 0, 1)
-	_, err := openTree(t, tree, "auto")
-	if err == nil || !strings.Contains(err.Error(), "--option release=") || !strings.Contains(err.Error(), "2024-ped") {
+	addCase(t, tree, "c", five("c", ".nii.gz"))
+	src := mustOpen(t, tree)
+	list := subjects(t, src)
+	_, err := src.Load(t.Context(), list[0])
+	if got := kinds(t, err); !slices.Equal(got, []string{"release"}) || !strings.Contains(err.Error(), "--release NAME, one of") || !strings.Contains(err.Error(), "2024-ped") {
 		t.Fatalf("got error %v, want one that asks for the release", err)
+	}
+	if _, err := src.Load(t.Context(), list[1]); err != nil {
+		t.Errorf("another case: %v", err)
 	}
 	for release, want := range map[string]uint8{"2023-ped": 1, "2024-ped": 3} {
 		src, err := openTree(t, tree, release)
@@ -254,13 +265,82 @@ func TestPaediatricWithoutAYearIsRefused(t *testing.T) {
 		}
 	}
 	// The root's own name tells it too.
-	if _, err := openTree(t, namedFS{tree, "BraTS2024-PED"}, "auto"); err != nil {
+	delete(tree, "c/c_seg.nii.gz")
+	src = mustOpen(t, namedFS{tree, "BraTS2024-PED"})
+	if _, err := src.Load(t.Context(), subjects(t, src)[0]); err != nil {
 		t.Error(err)
 	}
 	// Without labels there is nothing to tell apart.
 	delete(tree, "BraTS-PEDs-v1/BraTS-PED-00002-000/BraTS-PED-00002-000-seg.nii.gz")
-	if _, err := openTree(t, tree, "auto"); err != nil {
+	src = mustOpen(t, tree)
+	if _, err := src.Load(t.Context(), subjects(t, src)[0]); err != nil {
 		t.Error(err)
+	}
+}
+
+// deniedFS refuses to list one folder.
+type deniedFS struct {
+	fs.FS
+	dir string
+}
+
+func (d deniedFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if name == d.dir {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return fs.ReadDir(d.FS, name)
+}
+
+func TestUnreadableFolderIsASubjectThatFails(t *testing.T) {
+	tree := goodCase(t)
+	addCase(t, tree, "BraTS2021_00001", five("BraTS2021_00001", ".nii.gz"))
+	src := mustOpen(t, deniedFS{tree, "BraTS2021_00001"})
+	var got []string
+	for _, s := range subjects(t, src) {
+		_, err := src.Load(t.Context(), s)
+		got = append(got, fmt.Sprint(s.Key.Subject, kinds(t, err)))
+	}
+	if want := []string{"BraTS2021_00001[unreadable]", "c[]"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if _, err := openTree(t, deniedFS{tree, "."}, ""); err == nil {
+		t.Error("a root that can't be listed gave no error")
+	}
+}
+
+func TestHintsOnLabels(t *testing.T) {
+	for _, tc := range []struct {
+		name, dir string
+		label     float32
+		want      string
+		not       string
+	}{
+		{"cavity in 2023-gli", "BraTS2023-GLI/BraTS-GLI-00001-000", 4, "resection cavity in 2024-gli", ""},
+		{"4 in 2023-men", "BraTS-MEN-00001-000", 4, "--release NAME", "cavity"},
+		{"3 in classic", "c", 3, "2023-gli", "cavity"},
+		{"fraction", "c", 0.5, "nearest neighbour", "--release"},
+		{"negative", "c", -1, "nearest neighbour", "--release"},
+		{"infinite", "c", float32(math.Inf(1)), "nearest neighbour", "--release"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tree := fstest.MapFS{}
+			base := path.Base(tc.dir)
+			addCase(t, tree, tc.dir, []string{base + "-t1n.nii.gz"})
+			seg := tc.dir + "/" + base + "-seg.nii.gz"
+			tree[seg] = encode(t, seg, smallDim, lps, append(make([]float32, 23), tc.label))
+			_, err := loadOnly(t, tree)
+			if got := kinds(t, err); !slices.Equal(got, []string{"label"}) || !strings.Contains(err.Error(), tc.want) ||
+				tc.not != "" && strings.Contains(err.Error(), tc.not) {
+				t.Errorf("got %v, want %q and not %q", err, tc.want, tc.not)
+			}
+		})
+	}
+}
+
+func TestAHalfOfAPairAloneIsACase(t *testing.T) {
+	_, err := loadOnly(t, fstest.MapFS{"c/x_t1.hdr": {}, "c/x_t1.img": {}})
+	if got := kinds(t, err); !slices.Equal(got, []string{"unsupported"}) {
+		t.Errorf("got %v, want unsupported once", err)
 	}
 }
 

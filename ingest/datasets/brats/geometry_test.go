@@ -73,7 +73,7 @@ func TestRelateFindsTheTurn(t *testing.T) {
 		if m.identity() {
 			wantRelation = near // or exact
 		}
-		if r != wantRelation && !(m.identity() && r == exact) || got != m || off > 1e-6 {
+		if r != wantRelation && (!m.identity() || r != exact) || got != m || off > 1e-6 {
 			t.Fatalf("relate = %d, %+v, %g; want %d, %+v", r, got, off, wantRelation, m)
 		}
 

@@ -17,9 +17,12 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
 )
 
-// maxVoxelBytes is the most memory that the voxels of one file may take, as
-// float32: 1 GiB, which is seven times a 4-D file of the Decathlon.
-const maxVoxelBytes = 1 << 30
+// Limits on the voxels of a case as float32, all its files together, and of one
+// volume. A case of BraTS has 161 MiB (with labels 170), 34 MiB a volume.
+const (
+	maxCaseBytes   = 1 << 30
+	maxVolumeBytes = maxCaseBytes / 4
+)
 
 // loader reads one case and gathers what is wrong with it.
 type loader struct {
@@ -30,6 +33,7 @@ type loader struct {
 	cause    error // the first problem's
 	sources  []ingest.File
 
+	taken   int64    // bytes of voxels decoded so far
 	margin  int      // around the box to load, below 0 for the whole volume
 	decoded *buffers // of which the sample has copies
 }
@@ -70,7 +74,7 @@ func (l *loader) load(ctx context.Context) (*ingest.Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.c.packed == "" && slices.Equal(l.c.files[:target], []string{"", "", "", ""}) {
+	if len(l.problems) == 0 && l.c.packed == "" && slices.Equal(l.c.files[:target], []string{"", "", "", ""}) {
 		l.problem(l.c.dir, "no-modality", nil, "complete the download, or remove the folder",
 			"no file for any of flair, t1, t1ce, t2")
 	}
@@ -295,9 +299,12 @@ func (l *loader) loadTarget(ctx context.Context, out *ingest.Sample, ref *volume
 	if ref != nil {
 		m, aligned = l.align(v, ref)
 	}
+	if l.c.release.name == "" {
+		return nil // not known, which was told already
+	}
 	classes, strange := toClasses(v.data, l.c.release.labels)
 	if strange != "" {
-		l.problem(path, "label", nil, l.c.release.hint(), "values that are no labels of release %s (%s): %s",
+		l.problem(path, "label", nil, l.c.release.hint(v.data), "values that are no labels of release %s (%s): %s",
 			l.c.release.name, l.c.release.labels, strange)
 		return nil
 	}
@@ -321,7 +328,7 @@ func (l *loader) read(ctx context.Context, path string, role int) (*image, error
 	if path == "" {
 		return nil, nil
 	}
-	f, err := l.fsys.Open(path)
+	f, err := openRegular(l.fsys, path)
 	if err != nil {
 		l.broken(path, err)
 		return nil, nil
@@ -365,10 +372,14 @@ func (l *loader) decode(r *bufio.Reader, role int) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := &l.decoded[role]
-	if err := in.Sparse(data, maxVoxelBytes); err != nil {
+	data, limit := &l.decoded[role], int64(maxVolumeBytes)
+	if l.c.packed != "" && role != target {
+		limit *= int64(modalities.Len())
+	}
+	if err := in.Sparse(data, min(limit, maxCaseBytes-l.taken)); err != nil {
 		return nil, err
 	}
+	l.taken += 4 * int64(data.Len())
 	return &image{in.Header, data}, nil
 }
 
@@ -412,8 +423,13 @@ func (l *loader) broken(path string, err error) {
 		kind, fix = "empty", "copy or download it again"
 	case errors.Is(err, errPointer):
 		kind, fix = "lfs-pointer", "run git lfs pull where it came from"
+	case errors.Is(err, errNotFile):
+		kind, fix = "not-a-file", "put the file in its place"
+	case errors.Is(err, errDangling):
+		kind, fix = "link", fetchHint
 	case errors.Is(err, nifti.ErrTooLarge):
 		kind = "too-large"
+		fix = fmt.Sprintf("crop or resample it: %d MiB as float32 is the most for a volume, %d MiB for a case", maxVolumeBytes>>20, maxCaseBytes>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		kind, fix = "truncated", "copy or download it again"
 	case format:

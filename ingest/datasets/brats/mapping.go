@@ -23,7 +23,7 @@ type mapping struct {
 // found by their heads: Grade, and one <release>_subject_ID for each release
 // that a patient was in.
 func readMapping(fsys fs.FS, name string, m map[string]mapping) (err error) {
-	f, err := fsys.Open(name)
+	f, err := openRegular(fsys, name)
 	if err != nil {
 		return fmt.Errorf("brats: opening the table of names: %w", err)
 	}

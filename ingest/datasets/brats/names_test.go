@@ -1,8 +1,13 @@
 package brats
 
 import (
+	"bufio"
+	"bytes"
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/lacuna-ml/lacuna/ingest/nifti"
 )
 
 func TestParseFile(t *testing.T) {
@@ -23,7 +28,7 @@ func TestParseFile(t *testing.T) {
 		{"x_t1", "", 0, false},
 		{".nii.gz", "", 0, false},
 		{"._x_t1.nii", "", 0, false},
-		{"x_t1.hdr", "", 0, false},
+		{"x_t1.hdr", "", 0, false}, // see halfOfPair
 	} {
 		stem, role, ok := parseFile(tc.name)
 		if ok != tc.ok || ok && (stem != tc.stem || role != tc.role) {
@@ -76,4 +81,22 @@ func FuzzNames(f *testing.F) {
 			t.Fatalf("%q: stem %q, role %d, %v", name+ending, stem, role, ok)
 		}
 	})
+}
+
+// TestBudgetIsTheCases: what the files before took counts.
+func TestBudgetIsTheCases(t *testing.T) {
+	var b bytes.Buffer
+	if err := nifti.Encode(&b, nifti.NewHeader([]int{4, 3, 2}, [4][4]float64{{1}, {0, 1}, {0, 0, 1}, {3: 1}}), make([]uint8, 24)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		taken int64
+		ok    bool
+	}{{0, true}, {maxCaseBytes - 4*24, true}, {maxCaseBytes - 4*24 + 1, false}, {maxCaseBytes, false}} {
+		l := loader{c: &found{}, taken: tc.taken, decoded: new(buffers)}
+		_, err := l.decode(bufio.NewReader(bytes.NewReader(b.Bytes())), target)
+		if tc.ok && (err != nil || l.taken != tc.taken+4*24) || !tc.ok && !errors.Is(err, nifti.ErrTooLarge) {
+			t.Errorf("with %d bytes taken: %v, then %d taken", tc.taken, err, l.taken)
+		}
+	}
 }

@@ -2,10 +2,13 @@ package brats
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest/nifti"
 )
 
 // none marks a number that a release does not use.
@@ -87,15 +90,31 @@ func findRelease(name string) (release, bool) {
 }
 
 // hint says what to try where a label map has values that the release lacks.
-func (r release) hint() string {
-	const other = "if the labels follow another release, pass --option release=NAME"
+func (r release) hint(v *nifti.Sparse[float32]) string {
+	if !wholeNumbers(v) {
+		return "labels are whole numbers from 0: resample label maps by nearest neighbour, without interpolation"
+	}
+	const other = "if the labels follow another release, pass --release NAME"
 	switch {
 	case slices.Equal(r.labels, classicLabels):
 		return other + ": 3 is the enhancing tumour in 2023-gli"
-	case slices.Equal(r.labels, labels2023):
+	case r.name == "2023-gli":
 		return other + ": 4 is the resection cavity in 2024-gli, the enhancing tumour in 2021"
 	}
 	return other
+}
+
+// wholeNumbers reports whether all values could be labels of some release.
+func wholeNumbers(v *nifti.Sparse[float32]) bool {
+	isLabel := func(x float32) bool {
+		return x >= 0 && float64(x) == math.Trunc(float64(x)) && !math.IsInf(float64(x), 0)
+	}
+	for _, x := range v.Values {
+		if !isLabel(x) {
+			return false
+		}
+	}
+	return isLabel(v.Background)
 }
 
 // identity is what a case's name tells. The zero identity is that of a name
