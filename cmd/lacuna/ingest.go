@@ -120,8 +120,17 @@ func (f sourceFlags) open(ctx context.Context, d datasets.Dataset) (ingest.Sourc
 
 // folder is a directory that knows its own name, which may tell a release.
 type folder struct {
-	fs.FS
+	dirFS
 	name string
+}
+
+// dirFS is all that os.DirFS can do: data sets ask for it, to tell a file from a
+// pipe before they open it.
+type dirFS interface {
+	fs.ReadDirFS
+	fs.ReadFileFS
+	fs.ReadLinkFS
+	fs.StatFS
 }
 
 func (f folder) Name() string { return f.name }
@@ -138,7 +147,7 @@ func (f sourceFlags) folders(d datasets.Dataset) ([]map[string]fs.FS, error) {
 		} else if !st.IsDir() {
 			return nil, fmt.Errorf("--in: %s is not a folder", dir)
 		}
-		root := folder{os.DirFS(dir), filepath.Base(filepath.Clean(dir))}
+		root := folder{os.DirFS(dir).(dirFS), filepath.Base(filepath.Clean(dir))}
 		if len(d.Inputs) == 1 {
 			several = append(several, map[string]fs.FS{d.Inputs[0].Name: root})
 			continue

@@ -142,6 +142,36 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestWarnsOfCutClips: the definition smil keeps every third sample, has a
+// frame every 512 of them and one more, and of these the first 20.
+func TestWarnsOfCutClips(t *testing.T) {
+	for _, tc := range []struct {
+		definition string
+		samples    int
+		want       string
+	}{
+		{mfcc.SMIL, 3 * 19 * 512, ""},
+		{mfcc.SMIL, 3 * 40 * 512, "has 41 frames by smil/1, of which the first 20 are kept"},
+		{mfcc.Dense20, 3 * 40 * 512, ""},
+		{mfcc.Librosa, 3 * 40 * 512, ""},
+	} {
+		in := clip(tc.samples)
+		shared := make([]ingest.Problem, 1, 8)
+		in.Warnings = shared
+		out, err := apply(newStage(t, mfcc.Config{Name: tc.definition, RateHz: 8000}), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := out[0].Warnings[1:]
+		if (len(got) > 0) != (tc.want != "") || len(got) > 0 && (got[0].Kind != "long" || !strings.Contains(got[0].Reason, tc.want)) {
+			t.Errorf("%s, %d samples: got %v, want %q", tc.definition, tc.samples, got, tc.want)
+		}
+		if shared[:2][1] != (ingest.Problem{}) {
+			t.Error("the warnings of other samples were written into")
+		}
+	}
+}
+
 func TestConstructorRefuses(t *testing.T) {
 	for _, mod := range []int{-1, modality.MaxModalities} {
 		if _, err := audio.MFCC(mod, mfcc.Config{Name: mfcc.SMIL}); err == nil {

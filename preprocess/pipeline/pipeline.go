@@ -21,9 +21,11 @@ import (
 // ended. A panic in in or fn becomes a panic of the consumer's goroutine, in
 // its place in the order.
 //
-// At most workers values are taken from in and not yet done with, each with one
-// output not yet taken. With one worker or less everything runs on the
-// consumer's goroutine, one output at a time: that is one core and no more.
+// At most workers calls of fn are under way, and at most as many have ended
+// ahead of their turn; each has up to four outputs not yet taken, and waits with
+// more. So a worker that is done early goes on to the next value. With one worker
+// or less everything runs on the consumer's goroutine, one output at a time: that
+// is one core and no more.
 //
 // emit reports whether fn should go on; fn must return soon after a false, and
 // must not call emit after it has returned or from another goroutine. What fn
@@ -87,11 +89,13 @@ func parallel[In, Out any](ctx context.Context, workers int, in iter.Seq2[In, er
 		defer cancel() // before wg.Wait
 
 		// One channel per value, in order: the queue is the order, and its
-		// capacity with the one being drained is the bound.
-		queue := make(chan chan result[Out], workers-1)
+		// capacity with the one being drained is the bound. slots bounds the
+		// calls under way.
+		queue := make(chan chan result[Out], 2*workers-1)
+		slots := make(chan struct{}, workers)
 		wg.Go(func() {
 			defer close(queue)
-			feed(fctx, &wg, queue, in, fn)
+			feed(fctx, &wg, queue, slots, in, fn)
 		})
 		for out := range queue {
 			for r := range out {
@@ -112,14 +116,23 @@ func parallel[In, Out any](ctx context.Context, workers int, in iter.Seq2[In, er
 	}
 }
 
-// feed starts fn on the values of in. It takes a place in the queue before it
-// takes a value, so that no value waits outside the bound; the place left over
-// at the end stays empty.
-func feed[In, Out any](ctx context.Context, wg *sync.WaitGroup, queue chan<- chan result[Out], in iter.Seq2[In, error], fn func(context.Context, In, func(Out) bool) error) {
+// ahead is how many outputs of a call wait for their turn, so that a call with no
+// more than these can end and free what it worked on.
+const ahead = 4
+
+// feed starts fn on the values of in. It takes a slot and a place in the queue
+// before it takes a value, so that no value waits outside the bounds; the place
+// left over at the end stays empty.
+func feed[In, Out any](ctx context.Context, wg *sync.WaitGroup, queue chan<- chan result[Out], slots chan struct{}, in iter.Seq2[In, error], fn func(context.Context, In, func(Out) bool) error) {
 	var out chan result[Out]
 	place := func() bool {
 		out = nil
-		next := make(chan result[Out])
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return false
+		}
+		next := make(chan result[Out], ahead)
 		select {
 		case queue <- next:
 			out = next
@@ -134,6 +147,7 @@ func feed[In, Out any](ctx context.Context, wg *sync.WaitGroup, queue chan<- cha
 		for v, inErr := range in {
 			here := out
 			wg.Go(func() {
+				defer func() { <-slots }()
 				defer close(here)
 				p, err := catch(func() error {
 					if inErr != nil {

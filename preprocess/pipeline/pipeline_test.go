@@ -72,9 +72,9 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-func TestAtMostWorkersValuesAreAlive(t *testing.T) {
+func TestBounds(t *testing.T) {
 	each(t, func(t *testing.T, workers int) {
-		var alive, most atomic.Int64
+		var alive, most, working, mostWorking atomic.Int64
 		in := func(yield func(int, error) bool) {
 			for i := range 30 {
 				if n := alive.Add(1); n > most.Load() {
@@ -86,7 +86,11 @@ func TestAtMostWorkersValuesAreAlive(t *testing.T) {
 			}
 		}
 		fn := func(_ context.Context, v int, emit func(int) bool) error {
+			if n := working.Add(1); n > mostWorking.Load() {
+				mostWorking.Store(n)
+			}
 			time.Sleep(time.Second)
+			working.Add(-1)
 			emit(v)
 			return nil
 		}
@@ -94,8 +98,40 @@ func TestAtMostWorkersValuesAreAlive(t *testing.T) {
 			time.Sleep(time.Duration(1+alive.Load()%3) * time.Second)
 			alive.Add(-1) // done with: its only output is taken
 		}
-		if got, want := most.Load(), int64(max(workers, 1)); got != want {
+		want := int64(1)
+		if workers > 1 {
+			want = 2 * int64(workers)
+		}
+		if got := most.Load(); got != want {
 			t.Errorf("%d values alive at once, want %d", got, want)
+		}
+		if got, want := mostWorking.Load(), int64(max(workers, 1)); got != want {
+			t.Errorf("%d calls under way at once, want %d", got, want)
+		}
+	})
+}
+
+// A call whose outputs wait for an earlier one must not keep its worker idle.
+func TestAnEarlyWorkerGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := func(yield func(int, error) bool) {
+			for i := range 8 {
+				if !yield(i, nil) {
+					return
+				}
+			}
+		}
+		fn := func(_ context.Context, v int, emit func(int) bool) error {
+			time.Sleep(time.Duration(1+2*(v%2)) * time.Second) // 1 s, 3 s, 1 s, 3 s...
+			emit(v)
+			return nil
+		}
+		start := time.Now()
+		for range pipeline.FlatMap(t.Context(), 2, in, fn) {
+		}
+		// 16 s of work for two: 9 s at best with these lengths, 12 in lockstep.
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("took %v", took)
 		}
 	})
 }

@@ -74,6 +74,8 @@ func TestFilesThatAreTaken(t *testing.T) {
 			"0_theo_1 7_ann_3 7_theo_0", "train-images-idx3-ubyte.gz"},
 		{"odd names are not clips", folder("7_theo_0.wav", tone(), "7_theo_01.wav", tone(), "17_theo_1.wav", tone(), "7_the_o_1.wav", tone(), "._7_theo_2.wav", tone(), ".x/7_theo_3.wav", tone(), "7_theo_4.wav.txt", tone()), mnist(20),
 			"7_theo_0", "train-images-idx3-ubyte.gz"},
+		{"names of any case", folder("0_JACKSON_0.WAV", tone(), "7_Theo_3.Wav", tone()),
+			folder("TRAIN-LABELS-IDX1-UBYTE", cyclic(10), "Train-Images.IDX3-ubyte.GZ", zipped(numbered(10, 28, 28))), "0_jackson_0 7_theo_3", "Train-Images.IDX3-ubyte.GZ"},
 		{"a dot before idx", folder("7_theo_0.wav", tone()),
 			folder("m/train-labels.idx1-ubyte.gz", zipped(cyclic(10)), "m/train-images.idx3-ubyte", numbered(10, 28, 28)), "7_theo_0", "m/train-images.idx3-ubyte"},
 		{"the plain file over the compressed", folder("7_theo_0.wav", tone()),
@@ -139,26 +141,32 @@ func TestSampleIsWholeAndTraced(t *testing.T) {
 
 func TestBrokenFilesAreErrorsOfTheSubject(t *testing.T) {
 	labels, images := cyclic(20), numbered(20, 28, 28)
+	lfs := []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+	const clip, train = "7_theo_0.wav", "train-images-idx3-ubyte.gz"
 	for _, tc := range []struct {
-		name    string
-		clip    []byte
-		images  []byte // nil: not there
-		labels  []byte
-		paths   []string // of the problems
-		notExit bool     // the cause is fs.ErrNotExist
+		name   string
+		clip   []byte
+		images []byte // nil: not there
+		labels []byte
+		want   string // paths and kinds of the problems
 	}{
-		{"clip cut short", tone()[:30], images, labels, []string{"7_theo_0.wav"}, false},
-		{"clip empty", nil, images, labels, []string{"7_theo_0.wav"}, false},
-		{"clip is a pointer of git-lfs", []byte("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"), images, labels, []string{"7_theo_0.wav"}, false},
-		{"clip without samples", floatClip(), images, labels, []string{"7_theo_0.wav"}, false},
-		{"clip with NaN", floatClip(0, float32(math.NaN()), 1), images, labels, []string{"7_theo_0.wav"}, false},
-		{"clip with infinity", floatClip(0, float32(math.Inf(-1)), 1), images, labels, []string{"7_theo_0.wav"}, false},
-		{"images cut short", tone(), images[:len(images)-1], labels, []string{"train-images-idx3-ubyte.gz"}, false},
-		{"images not there", tone(), nil, labels, []string{"train-images-idx3-ubyte.gz"}, true},
-		{"images of another size", tone(), numbered(20, 28, 27), labels, []string{"train-images-idx3-ubyte.gz"}, false},
-		{"images of another set than the labels", tone(), images, cyclic(30), []string{"train-images-idx3-ubyte.gz"}, false},
-		{"labels for images", tone(), labels, labels, []string{"train-images-idx3-ubyte.gz"}, false},
-		{"both", []byte("RIFF"), images[:99], labels, []string{"train-images-idx3-ubyte.gz", "7_theo_0.wav"}, false},
+		{"clip cut short", tone()[:30], images, labels, clip + " truncated"},
+		{"clip cut among its samples", tone()[:200], images, labels, clip + " truncated"},
+		{"clip empty", nil, images, labels, clip + " empty"},
+		{"clip is a pointer of git-lfs", lfs, images, labels, clip + " lfs-pointer"},
+		{"clip is a web page", []byte("<!DOCTYPE html><html>not logged in, and so on</html>"), images, labels, clip + " format"},
+		{"clip without samples", floatClip(), images, labels, clip + " empty"},
+		{"clip with NaN", floatClip(0, float32(math.NaN()), 1), images, labels, clip + " nonfinite"},
+		{"clip with infinity", floatClip(0, float32(math.Inf(-1)), 1), images, labels, clip + " nonfinite"},
+		{"images cut short", tone(), images[:len(images)-1], labels, train + " truncated"},
+		{"compressed images cut short", tone(), zipped(images)[:60], labels, train + " truncated"},
+		{"images empty", tone(), []byte{}, labels, train + " empty"},
+		{"images are a pointer of git-lfs", tone(), lfs, labels, train + " lfs-pointer"},
+		{"images not there", tone(), nil, labels, train + " missing"},
+		{"images of another size", tone(), numbered(20, 28, 27), labels, train + " shape"},
+		{"images of another set than the labels", tone(), images, cyclic(30), train + " format"},
+		{"labels for images", tone(), labels, labels, train + " format"},
+		{"both", []byte("RIFF"), images[:99], labels, train + " truncated " + clip + " truncated"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			mn := folder("train-labels-idx1-ubyte.gz", zipped(tc.labels))
@@ -174,17 +182,17 @@ func TestBrokenFilesAreErrorsOfTheSubject(t *testing.T) {
 			if !errors.As(err, &bad) {
 				t.Fatalf("got %v, want a SubjectError", err)
 			}
-			var paths []string
+			var got []string
 			for _, p := range bad.Problems {
-				paths = append(paths, p.Path)
+				got = append(got, p.Path, p.Kind)
 				if p.Kind == "" || p.Reason == "" || p.Fix == "" {
 					t.Errorf("problem %+v lacks something", p)
 				}
 			}
-			if !slices.Equal(paths, tc.paths) || bad.Key.Subject != "7_theo_0" || bad.Err == nil {
-				t.Errorf("got %v with cause %v, want problems of %v", err, bad.Err, tc.paths)
+			if strings.Join(got, " ") != tc.want || bad.Key.Subject != "7_theo_0" || bad.Err == nil {
+				t.Errorf("got %v of %v with cause %v, want %s", got, err, bad.Err, tc.want)
 			}
-			if tc.notExit && !errors.Is(err, fs.ErrNotExist) {
+			if tc.images == nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%v isn't fs.ErrNotExist", err)
 			}
 		})
@@ -227,7 +235,9 @@ func TestOddFilesAreWarnings(t *testing.T) {
 				return len(x.Inputs[1].Data) == 800 && x.Inputs[1].Data[1] == 102.5/32768
 			}},
 		{"another rate", folder("7_theo_0.wav", clipOf(16000, 1, func(i int) int16 { return int16(i) })), images, "rate",
-			func(x *ingest.Sample) bool { return x.RateHz == 16000 && len(x.Inputs[1].Data) == 800 }},
+			func(x *ingest.Sample) bool {
+				return x.RateHz == 16000 && len(x.Inputs[1].Data) == 800 && x.Warnings[0].Fix == "resample to 8000 Hz"
+			}},
 		{"silent", folder("7_theo_0.wav", clipOf(8000, 1, func(int) int16 { return 5 })), images, "silent", nil},
 		{"beyond full scale", folder("7_theo_0.wav", floatClip(0, 1.5, -1)), images, "range",
 			func(x *ingest.Sample) bool { return slices.Equal(x.Inputs[1].Data, []float32{0, 1, -1}) }},

@@ -8,9 +8,11 @@
 // IDX files, likewise: train-images-idx3-ubyte and so on, with a dot for the
 // dash before idx, with .gz or without, and with a word of one's own after train
 // or t10k (t10k-first6000-images-idx3-ubyte.gz), which counts only where the
-// plain name isn't there. The same name in two folders is an error, since
+// plain name isn't there. Names may be in upper or lower case: 0_JACKSON_0.WAV is
+// the clip 0_jackson_0. The same name in two folders is an error, since
 // nothing tells MNIST from a set that borrowed its names. Files may be symbolic
-// links; linked folders are not followed.
+// links; linked folders are not followed. A name of a clip that is a folder, a
+// pipe or a link to nothing is a clip that can't be read, never an absent one.
 //
 // # Subjects
 //
@@ -50,6 +52,6 @@
 // are not 28 x 28 are an error of each subject that needs the file. Broken labels
 // are an error of the listing, since they say which pairs there are. Warnings:
 // more than one channel (averaged), a rate other than 8,000 Hz (not resampled:
-// Sample.RateHz has it), values beyond -1 to 1 (clipped), a silent clip, a blank
+// Sample.RateHz has it; features are made at 8,000 Hz only), values beyond -1 to 1 (clipped), a silent clip, a blank
 // image.
 package avdigits

@@ -86,6 +86,8 @@ func broken(e *ingest.SubjectError, path string, err error) {
 		kind, fix = "shape", "get MNIST's file"
 	case (wavFormat || idxFormat) && cutShort(err):
 		kind, fix = "truncated", "get the file again"
+	case wavFormat && notFinite(err):
+		kind, fix = "nonfinite", "get the file again"
 	case wavFormat || idxFormat:
 		kind, fix = "format", "get the file again"
 	case wavKind || idxKind:
@@ -98,6 +100,11 @@ func broken(e *ingest.SubjectError, path string, err error) {
 // which its words are the only sign.
 func cutShort(err error) bool {
 	return strings.Contains(err.Error(), "the file ends ") || strings.Contains(err.Error(), "is cut short")
+}
+
+// notFinite is as cutShort for a sample that is no number.
+func notFinite(err error) bool {
+	return strings.Contains(err.Error(), " is NaN, ") || strings.Contains(err.Error(), "Inf, ")
 }
 
 // Errors of files that are something else than their name says.

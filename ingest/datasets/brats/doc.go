@@ -20,7 +20,11 @@
 // imagesTs, BRATS_NNN.nii.gz is one 4-D file of all four, in its published
 // order FLAIR, T1w, T1gd, T2w. Whatever else lies about (Thumbs.db, ._names,
 // tables, masks for inpainting) is not looked at. A folder with the name of a
-// case, or empty beside cases, is a case too, and its Load says what is missing.
+// case, or empty beside cases, is a case too, and its Load says what is missing; so
+// is a folder that can't be listed.
+//
+// Files and folders may be symbolic links. A folder that can be reached in two
+// ways counts once, by its own name rather than that of a link to it.
 //
 // # Releases and labels
 //
@@ -49,7 +53,7 @@
 // the nearest folder above that names the challenge and a year
 // (BraTS2024-GLI-...). A time point of 100 or more is a scan after treatment,
 // so a BraTS-GLI case of 2024 or later. Labelled paediatric cases in folders
-// that tell no year are refused, because 2023 and 2024 number them differently.
+// that tell no year fail to load, because 2023 and 2024 number them differently.
 // Case names that belong to no release are "classic". The root's own name is
 // known only when the file system has a method Name() string.
 //
@@ -74,12 +78,26 @@
 //   - constant: a modality that is the same everywhere, as all-zero files that
 //     stand in for a missing one are. It carries nothing, so its bit in the mask
 //     is cleared.
+//
 //   - affine: a grid that differs from that of the first modality by no more
 //     than 0.05 voxels anywhere (below 0.001 it is float noise, and not told).
+//
 //   - orientation: a file stored with axes flipped or swapped against the first
 //     modality's; that was undone.
+//
 //   - geometry: a file without any geometry in its header; its voxels are taken
 //     to lie as the first modality's, whose shape it has.
 //
-// A modality or label map that has no file is absent, without a warning.
+//   - name: a file that is named as of another case than the others.
+//
+//   - not-a-file: a folder with the name of a volume and one NIfTI file in it, as
+//     some copies have; that file is used.
+//
+// A modality or label map that has no file is absent, without a warning. A name
+// of one that leads to no file is an error: a link to nothing (git-annex or
+// datalad never fetched it), a pipe, a folder with none or several NIfTI files, a
+// .hdr/.img pair, which is to be converted.
+//
+// A file may take 256 MiB as float32, the 4-D one of the Decathlon 1 GiB, and a
+// case 1 GiB in all.
 package brats

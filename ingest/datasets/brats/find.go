@@ -3,6 +3,7 @@ package brats
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,81 +21,6 @@ const (
 	maxDepth   = 6
 	maxFolders = 200_000
 )
-
-// roles are the endings of file names, by role.
-var roles = []struct {
-	role    int
-	endings []string
-}{
-	{Flair, []string{"flair", "fla", "t2f"}},
-	{T1ce, []string{"t1ce", "t1c", "t1gd"}},
-	{T1, []string{"t1", "t1n", "t1w"}},
-	{T2, []string{"t2", "t2w"}},
-	{target, []string{"seg", "gtv"}},
-}
-
-func roleName(role int) string {
-	if role == target {
-		return "target"
-	}
-	return modalities.Name(role)
-}
-
-// trimNIfTI cuts the extension off; ok says whether there was one.
-func trimNIfTI(name string) (stem string, ok bool) {
-	for _, ext := range []string{".nii.gz", ".nii"} {
-		if stem, ok = cutFold(name, ext); ok {
-			return stem, true
-		}
-	}
-	return name, false
-}
-
-// cutFold cuts an ASCII ending off, in upper or lower case. Names are bytes
-// that need not be UTF-8, so they're never converted.
-func cutFold(s, end string) (string, bool) {
-	at := len(s) - len(end)
-	if at < 0 || !strings.EqualFold(s[at:], end) {
-		return s, false
-	}
-	return s[:at], true
-}
-
-// parseFile tells what a file is by its name: the stem is what stands before
-// the role's ending, without the separator.
-func parseFile(name string) (stem string, role int, ok bool) {
-	base, ok := trimNIfTI(name)
-	if !ok || strings.HasPrefix(name, ".") {
-		return "", 0, false
-	}
-	for _, r := range roles {
-		for _, end := range r.endings {
-			stem, found := cutFold(base, end)
-			if !found || stem != "" && !strings.ContainsAny(stem[len(stem)-1:], "_-. ") {
-				continue
-			}
-			stem = strings.TrimRight(stem, "_-. ")
-			if end == "flair" { // some name it T2_FLAIR
-				if s, ok := cutFold(stem, "t2"); ok && (s == "" || strings.ContainsAny(s[len(s)-1:], "_-. ")) {
-					stem = strings.TrimRight(s, "_-. ")
-				}
-			}
-			return stem, r.role, true
-		}
-	}
-	return "", 0, false
-}
-
-// halfOfPair tells what a half of a .hdr/.img pair would be, by its name.
-func halfOfPair(name string) (stem string, role int, ok bool) {
-	base, _ := cutFold(name, ".gz")
-	for _, ext := range []string{".hdr", ".img"} {
-		if half, found := cutFold(base, ext); found {
-			return parseFile(half + ".nii")
-		}
-	}
-	return "", 0, false
-}
 
 // found is a case as the search met it.
 type found struct {
@@ -174,7 +100,8 @@ func (s *search) list(dir string) (dirList, error) {
 		isDir := e.IsDir()
 		if e.Type()&fs.ModeSymlink != 0 {
 			info, err := fs.Stat(s.fsys, path.Join(dir, name))
-			if isDir = err == nil && info.IsDir(); isDir {
+			// A case that is a link to nothing is a folder that can't be listed.
+			if isDir = err == nil && info.IsDir() || err != nil && parseName(name).known(); isDir {
 				l.links = append(l.links, name)
 			}
 		}
@@ -223,6 +150,14 @@ func (s *search) met(dir string) bool {
 	return false
 }
 
+// unreadable is the problem of a folder that can't be listed.
+func unreadable(dir string, err error) ingest.Problem {
+	if errors.Is(err, fs.ErrNotExist) {
+		return ingest.Problem{Path: dir, Kind: "link", Reason: errDangling.Error(), Fix: fetchHint}
+	}
+	return ingest.Problem{Path: dir, Kind: "unreadable", Reason: err.Error(), Fix: "make the folder readable, or move it away"}
+}
+
 // walk visits dir and what is below it. It reports whether dir itself is the
 // folder of a case, or else hollow: where a case should perhaps have been,
 // which the folder above can tell.
@@ -238,9 +173,7 @@ func (s *search) walk(ctx context.Context, dir string, depth int) (isCase, hollo
 	}
 	l, err := s.list(dir)
 	if err != nil && dir != "." {
-		s.cases = append(s.cases, &found{name: path.Base(dir), dir: dir, problems: []ingest.Problem{{
-			Path: dir, Kind: "unreadable", Reason: err.Error(), Fix: "make the folder readable, or move it away",
-		}}})
+		s.cases = append(s.cases, &found{name: path.Base(dir), dir: dir, problems: []ingest.Problem{unreadable(dir, err)}})
 		return true, false, nil
 	}
 	if err != nil {
@@ -309,80 +242,6 @@ func (s *search) noteTables(dir string, files []string) {
 	}
 }
 
-// entry is a file of a folder that plays a role in a case.
-type entry struct {
-	name, stem string
-	role       int
-	// What is wrong with it, so that it can't be read, or odd; the zero Problem
-	// where nothing is.
-	refused, odd ingest.Problem
-}
-
-// entriesOf tells what in a folder plays which role, and the stems that the
-// names begin with. base is the folder's name.
-func (s *search) entriesOf(dir, base string, l dirList) (entries []entry, stems []string) {
-	files := l.files
-	add := func(e entry) {
-		entries = append(entries, e)
-		if !slices.Contains(stems, e.stem) {
-			stems = append(stems, e.stem)
-		}
-	}
-	for _, f := range files {
-		if stem, role, ok := parseFile(f); ok {
-			add(entry{name: f, stem: stem, role: role})
-		}
-	}
-	for _, d := range l.dirs {
-		if stem, role, ok := parseFile(d); ok {
-			add(s.volumeFolder(dir, entry{name: d, stem: stem, role: role}))
-		}
-	}
-	for _, f := range files {
-		stem, role, ok := halfOfPair(f)
-		if ok && !slices.ContainsFunc(entries, func(e entry) bool { return e.stem == stem && e.role == role }) {
-			add(entry{name: f, stem: stem, role: role, refused: ingest.Problem{
-				Path: path.Join(dir, f), Kind: "unsupported", Reason: "is half of a .hdr/.img pair, which is not read here",
-				Fix: "convert the pair to one .nii.gz",
-			}})
-		}
-	}
-	for _, name := range append([]string{base}, stems...) {
-		for _, a := range anomalies[name] {
-			odd := !slices.ContainsFunc(entries, func(e entry) bool { return e.name == a.file })
-			if odd && slices.Contains(files, a.file) {
-				entries = append(entries, entry{name: a.file, stem: name, role: a.role})
-			}
-		}
-	}
-	return entries, stems
-}
-
-// volumeFolder looks into a folder that has the name of a file. Some copies of
-// BraTS have each file in a folder of its own name.
-func (s *search) volumeFolder(dir string, e entry) entry {
-	p := path.Join(dir, e.name)
-	l, err := s.list(p)
-	var inside []string
-	for _, f := range l.files {
-		if _, ok := trimNIfTI(f); ok {
-			inside = append(inside, f)
-		}
-	}
-	switch {
-	case err != nil:
-		e.refused = ingest.Problem{Path: p, Kind: "unreadable", Reason: err.Error(), Fix: "make the folder readable, or move it away"}
-	case len(inside) != 1:
-		e.refused = ingest.Problem{Path: p, Kind: "not-a-file",
-			Reason: fmt.Sprintf("is a folder, not a file, and has %d NIfTI files in it", len(inside)),
-			Fix:    "put the one file that is meant in its place"}
-	default:
-		e.odd = ingest.Problem{Path: p, Kind: "not-a-file", Reason: "is a folder, not a file; the one NIfTI file in it, " + inside[0] + ", is used"}
-		e.name = path.Join(e.name, inside[0])
-	}
-	return e
-}
-
 // collect makes cases of the files that lie in dir, and reports whether dir is
 // the folder of one case.
 func (s *search) collect(dir string, l dirList) bool {
@@ -424,36 +283,6 @@ func (s *search) collect(dir string, l dirList) bool {
 	return false
 }
 
-// noteStems warns of files that are named as of another case than the others:
-// than the folder, or else than most.
-func (c *found) noteStems(base string, entries []entry) {
-	counts := map[string]int{}
-	for _, e := range entries {
-		counts[strings.ToLower(e.stem)]++
-	}
-	main := entries[0].stem
-	for _, e := range entries {
-		if strings.EqualFold(e.stem, base) {
-			main = e.stem
-			break
-		}
-		if counts[strings.ToLower(e.stem)] > counts[strings.ToLower(main)] {
-			main = e.stem
-		}
-	}
-	for _, e := range entries {
-		known := slices.ContainsFunc(anomalies[c.name], func(a anomaly) bool { return a.file == e.name })
-		if known || e.refused.Kind != "" || strings.EqualFold(e.stem, main) {
-			continue
-		}
-		c.warnings = append(c.warnings, ingest.Problem{
-			Path: path.Join(c.dir, e.name), Kind: "name",
-			Reason: fmt.Sprintf("is named after %q, the case's other files after %q: it may be of another case", e.stem, main),
-			Fix:    "look whether it is this case's, and rename it or move it away",
-		})
-	}
-}
-
 // decathlon makes cases of a folder of the Decathlon's Task01, which has
 // imagesTr, labelsTr and imagesTs in it, and reports whether dir is one.
 func (s *search) decathlon(dir string, l dirList) (met bool, err error) {
@@ -471,22 +300,40 @@ func (s *search) decathlon(dir string, l dirList) (met bool, err error) {
 				return met, err
 			}
 		}
-		for _, f := range images.files {
+		for _, f := range slices.Concat(images.files, images.dirs) {
 			name, ok := trimNIfTI(f)
 			if !ok || !msdName.MatchString(name) {
 				continue
 			}
 			met = true
-			c := &found{name: name, dir: path.Join(dir, sub), packed: path.Join(dir, sub, f)}
-			for _, lf := range labels.files {
+			c := &found{name: name, dir: path.Join(dir, sub)}
+			c.packed = s.packed(c, c.dir, f, images)
+			for _, lf := range slices.Concat(labels.files, labels.dirs) {
 				if t, ok := trimNIfTI(lf); ok && t == name {
-					c.files[target] = path.Join(dir, "labelsTr", lf)
+					c.files[target] = s.packed(c, path.Join(dir, "labelsTr"), lf, labels)
 				}
 			}
 			s.cases = append(s.cases, c)
 		}
 	}
 	return met, nil
+}
+
+// packed returns the path of a file of the Decathlon, and "" with a problem of
+// the case where a folder in its place has no single file.
+func (s *search) packed(c *found, dir, name string, l dirList) string {
+	e := entry{name: name}
+	if slices.Contains(l.dirs, name) {
+		e = s.volumeFolder(dir, e)
+	}
+	if e.odd.Kind != "" {
+		c.warnings = append(c.warnings, e.odd)
+	}
+	if e.refused.Kind != "" {
+		c.problems = append(c.problems, e.refused)
+		return ""
+	}
+	return path.Join(dir, e.name)
 }
 
 // finish sorts the cases, joins those of one name and tells each its release.

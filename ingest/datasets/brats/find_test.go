@@ -3,6 +3,7 @@ package brats_test
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"path"
 	"slices"
@@ -185,6 +186,25 @@ func TestFlatFolderHasManyCases(t *testing.T) {
 	}
 	want := []string{"BraTS-GLI-00000-000 GLI-00000", "BraTS-GLI-00000-001 GLI-00000", "BraTS-GLI-00001-000 GLI-00001"}
 	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestFlatFolderOfNamesThatEndAsModalities(t *testing.T) {
+	tree := fstest.MapFS{}
+	for _, c := range []string{"x_t2", "x", "y_T1"} {
+		addCase(t, tree, "flat", five(c, ".nii.gz"))
+	}
+	var got []string
+	src := mustOpen(t, tree)
+	for _, s := range subjects(t, src) {
+		sample, err := src.Load(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(s.Key.Subject, sample.Present.Count()))
+	}
+	if want := []string{"x4", "x_t24", "y_T14"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -440,6 +460,22 @@ func TestDecathlon(t *testing.T) {
 	}
 	if s, err = src.Load(t.Context(), list[1]); err != nil || s.Target.Known() {
 		t.Errorf("unlabelled: target %v, error %v", s.Target.Known(), err)
+	}
+
+	moved := maps.Clone(tree)
+	for _, p := range []string{"Task01_BrainTumour/imagesTr/BRATS_001.nii.gz", "Task01_BrainTumour/labelsTr/BRATS_001.nii.gz"} {
+		moved[p+"/x.nii.gz"] = tree[p]
+		delete(moved, p)
+	}
+	folders := mustOpen(t, moved)
+	if s, err = folders.Load(t.Context(), list[0]); err != nil || !s.Target.Known() || s.Present.Count() != 4 ||
+		!slices.Equal(problemKinds(s.Warnings), []string{"not-a-file", "not-a-file"}) {
+		t.Errorf("files in folders of their names: %v, error %v", s, err)
+	}
+	moved["Task01_BrainTumour/labelsTr/BRATS_001.nii.gz/y.nii"] = &fstest.MapFile{}
+	_, err = mustOpen(t, moved).Load(t.Context(), list[0])
+	if got := kinds(t, err); !slices.Equal(got, []string{"not-a-file"}) {
+		t.Errorf("two files in the place of one gave %v", err)
 	}
 
 	tree["Task01_BrainTumour/imagesTr/BRATS_001.nii.gz"] = encode(t, "gz", append(slices.Clone(smallDim), 3), lps, data[:72])
