@@ -1,0 +1,2 @@
+// Package conv TODO.
+package conv
