@@ -13,7 +13,7 @@ type gather struct {
 	d, h      [][]link
 	w         []part
 	scratch   []*scratch
-	chunk     int // output rows in a task
+	chunks    int // tasks in a plane of the output
 	dst, src  []float32
 	packed    []float32
 	biasAt    int // in packed
@@ -39,6 +39,7 @@ type part struct {
 type scratch struct {
 	c     call
 	rows  []tap
+	ends  []int
 	taps  []tap
 	stage []float32
 }
@@ -182,33 +183,45 @@ func (g *gather) prepare(d, h, w []series) {
 	g.parts(w)
 	g.perTarget = ceilDiv(g.from, g.block) * g.block * Lanes * volume(g.kernel)
 	g.biasAt = blocks(g.to) * g.perTarget
-	// A task is some 100 000 products of a vector, or a row.
-	g.chunk = min(g.out[1], 1+100_000/(1+g.out[2]*g.perTarget/Lanes))
+	// A task is some 400 000 products of a vector (about 0.1 ms), or a row.
+	work := volume(g.out) / g.out[0] * (g.perTarget / Lanes)
+	g.chunks = max(1, min(g.out[1], ceilDiv(work, 400_000)))
 }
 
 func (g *gather) packedSize() int { return g.biasAt + blocks(g.to)*Lanes }
 
 func (g *gather) tasks() int {
-	return g.n * blocks(g.to) * g.out[0] * ceilDiv(g.out[1], g.chunk)
+	return g.n * blocks(g.to) * g.out[0] * g.chunks
 }
 
 // do computes some output rows of one plane of a block of channels.
 func (g *gather) do(task, worker int) {
 	s := g.scratch[worker]
-	chunks := ceilDiv(g.out[1], g.chunk)
-	h0 := task % chunks * g.chunk
-	task /= chunks
+	chunk := task % g.chunks
+	h0, h1 := chunk*g.out[1]/g.chunks, (chunk+1)*g.out[1]/g.chunks
+	task /= g.chunks
 	d := task % g.out[0]
 	task /= g.out[0]
 	to := task % blocks(g.to)
 	n := task / blocks(g.to)
-	for h := h0; h < min(h0+g.chunk, g.out[1]); h++ {
+	s.rows, s.ends = s.rows[:0], s.ends[:0]
+	for h := h0; h < h1; h++ {
 		g.sources(s, n, d, h)
-		row := (((n*blocks(g.to)+to)*g.out[0]+d)*g.out[1] + h) * g.out[2] * Lanes
-		g.row(s, g.dst[row:row+g.out[2]*Lanes], to)
-		if used := g.to - to*Lanes; used < Lanes {
-			clearPadding(g.dst[row:row+g.out[2]*Lanes], used)
+		s.ends = append(s.ends, len(s.rows))
+	}
+	line := g.out[2] * Lanes
+	dst := g.dst[(((n*blocks(g.to)+to)*g.out[0]+d)*g.out[1]+h0)*line:][:(h1-h0)*line]
+	// Part by part, down the rows: what a part reads of x, the next row mostly
+	// reads as well.
+	for i := range g.w {
+		from := 0
+		for j, end := range s.ends {
+			g.run(s, &g.w[i], s.rows[from:end], dst[j*line:], to)
+			from = end
 		}
+	}
+	if used := g.to - to*Lanes; used < Lanes {
+		clearPadding(dst, used)
 	}
 }
 
@@ -219,10 +232,9 @@ func clearPadding(row []float32, used int) {
 	}
 }
 
-// sources lists the input rows that output row d, h reads: where they are, and
+// sources adds to s.rows the input rows that output row d, h reads: where they are, and
 // their weights.
 func (g *gather) sources(s *scratch, n, d, h int) {
-	s.rows = s.rows[:0]
 	from := ceilDiv(g.from, g.block)
 	line := g.in[2] * g.block * 4
 	tap3 := g.kernel[2] * g.block * Lanes * 4
@@ -238,34 +250,29 @@ func (g *gather) sources(s *scratch, n, d, h int) {
 	}
 }
 
-// row computes an output row of block to.
-func (g *gather) row(s *scratch, dst []float32, to int) {
+// run computes part p of an output row of block to from the rows of x listed.
+func (g *gather) run(s *scratch, p *part, rows []tap, dst []float32, to int) {
 	c := &s.c
-	c.x, c.v = &g.src[0], &g.packed[to*g.perTarget]
-	c.xl = 4
 	column := g.block * 4
-	for i := range g.w {
-		p := &g.w[i]
-		s.taps = s.taps[:0]
-		for _, r := range s.rows {
-			for _, l := range p.links {
-				s.taps = append(s.taps, tap{r.x + l.src*column, r.v + l.k*g.block*Lanes*4, r.n})
-			}
+	s.taps = s.taps[:0]
+	for _, r := range rows {
+		for _, l := range p.links {
+			s.taps = append(s.taps, tap{r.x + l.src*column, r.v + l.k*g.block*Lanes*4, r.n})
 		}
-		c.dst, c.step = &dst[p.dst*Lanes], p.step*Lanes*4
-		c.init = nil
-		if p.first {
-			c.init = &g.packed[g.biasAt+to*Lanes]
-		}
-		c.n, c.xi = len(s.taps), p.srcStep*column
-		if c.n > 0 {
-			c.taps = &s.taps[0]
-		}
-		if p.sweep {
-			c.left, c.right = p.left, p.right
-			g.level.sweep(c, p.rows)
-		} else {
-			g.level.outer(c, p.rows)
-		}
+	}
+	c.x, c.v = &g.src[0], &g.packed[to*g.perTarget]
+	c.dst, c.step = &dst[p.dst*Lanes], p.step*Lanes*4
+	c.xi, c.xl, c.n, c.init = p.srcStep*column, 4, len(s.taps), nil
+	if p.first {
+		c.init = &g.packed[g.biasAt+to*Lanes]
+	}
+	if c.n > 0 {
+		c.taps = &s.taps[0]
+	}
+	if p.sweep {
+		c.left, c.right = p.left, p.right
+		g.level.sweep(c, p.rows)
+	} else {
+		g.level.outer(c, p.rows)
 	}
 }

@@ -46,10 +46,15 @@ func (s Shape) normal() (Shape, error) {
 			return s, fmt.Errorf("conv: %v: the kernel spans %d voxels along axis %d, the padded input has %d", s, span, a, s.In[a]+2*p)
 		}
 	}
-	if x, y := volume(s.In)*s.N, volume(s.out())*s.N; x > 1<<40/s.Cin || y > 1<<40/s.Cout {
-		return s, fmt.Errorf("conv: %v: too large", s)
+	if floats(s.N, s.Cin, s.In) > 1<<40 || floats(s.N, s.Cout, s.out()) > 1<<40 || floats(s.Cin, s.Cout, s.Kernel) > 1<<40 {
+		return s, fmt.Errorf("conv: %v: a tensor of more than 2^40 floats", s)
 	}
 	return s, nil
+}
+
+// floats is n c volume(size), which as an int might overflow.
+func floats(n, c int, size [3]int) float64 {
+	return float64(n) * float64(c) * float64(size[0]) * float64(size[1]) * float64(size[2])
 }
 
 func (s Shape) String() string {
