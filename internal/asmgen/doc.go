@@ -8,6 +8,7 @@
 //
 //   - outer (AVX-512 and AVX2): conv.outerPlain, the sum of outer products
 //     that every pass is made of;
+//   - patch (AVX-512): conv.patchPlain, outer for pixels of several lines;
 //   - sweep (AVX-512): conv.sweepPlain, a row of three taps at distance one;
 //   - weave (AVX-512): conv.weavePlain, the gradient of three such taps;
 //   - transpose (AVX2): conv.transposePlain, 8 x 8 floats.

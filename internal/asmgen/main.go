@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"go/format"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,6 +64,7 @@ const (
 	callX, callV, callTaps      = 24, 32, 40
 	callN, callXI, callXL       = 48, 56, 64
 	callLeft, callRight         = 72, 80
+	callXG, callGroup           = 88, 96
 	tapX, tapV, tapN, tapSize   = 0, 8, 16, 24
 )
 
@@ -90,11 +92,23 @@ func stubs() string {
 			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%d%s(c *call)\n", name, t, suffix)
 		}
 	}
-	fmt.Fprintf(&b, "\nconst (\n\touterTile512 = %d\n\touterTile256 = %d\n\tsweepTile512 = %d\n)\n", outer512, outer256, sweep512)
+	fmt.Fprintf(&b, "\nconst (\n\touterTile512 = %d\n\touterTile256 = %d\n\tsweepTile512 = %d\n\tpatchCols512 = %d\n\tpatchGroups512 = %d\n)\n", outer512, outer256, sweep512, reach, len(bases))
 	family("outer", "AVX512", outer512, "is outerPlain for up to outerTile512 rows")
 	family("outer", "AVX2", outer256, "is outerPlain for up to outerTile256 rows")
 	family("sweep", "AVX512", sweep512, "is sweepPlain for up to sweepTile512 rows")
+	fmt.Fprintf(&b, "\n// patchAVX512 is patchPlain for up to %d columns and patchTile512 rows.\nfunc patchAVX512(c *call, groups, cols int) {\n\tswitch [2]int{groups, cols} {\n", reach)
+	for _, p := range patches() {
+		fmt.Fprintf(&b, "\tcase [2]int{%d, %d}:\n\t\tpatch%dx%dAVX512(c)\n", p[0], p[1], p[0], p[1])
+	}
+	b.WriteString("\t}\n}\n")
+	for _, p := range patches() {
+		fmt.Fprintf(&b, "\n//go:noescape\nfunc patch%dx%dAVX512(c *call)\n", p[0], p[1])
+	}
 	b.WriteString("\n//go:noescape\nfunc weaveAVX512(c *call)\n")
 	b.WriteString("\n//go:noescape\nfunc transposeAVX2(dst *float32, dstStep int, src *float32, srcStep int, n, dstNext, srcNext int)\n")
-	return b.String()
+	text, err := format.Source([]byte(b.String()))
+	if err != nil {
+		panic(err) // a bug of this program, which its test would find
+	}
+	return string(text)
 }

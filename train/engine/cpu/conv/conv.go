@@ -9,6 +9,7 @@ type Conv struct {
 	forward  gather
 	backward gather
 	weights  weights
+	packing  packing
 }
 
 // New makes the tables of a convolution, whose passes run on p.
@@ -59,47 +60,54 @@ func (c *Conv) PackedBackSize() int { return c.backward.packedSize() }
 // Pack brings weights w, [Cout][Cin][kd][kh][kw], and the bias, [Cout] or nil,
 // into the order in which Forward reads them. Do it once a step.
 func (c *Conv) Pack(dst, w, bias []float32) {
-	s, g := c.shape, &c.forward
-	atLeast("packed", len(dst), g.packedSize())
-	atLeast("weights", len(w), weightsOf(s))
-	clear(dst[:g.packedSize()])
-	k := volume(s.Kernel)
-	for o := range s.Cout {
-		for i := range s.Cin {
-			src := w[(o*s.Cin+i)*k:][:k]
-			to := dst[o/Lanes*g.perTarget+i/g.block*g.block*Lanes*k+i%g.block*Lanes+o%Lanes:]
-			for t, v := range src {
-				to[t*g.block*Lanes] = v
-			}
-		}
-	}
-	copyBias(dst[g.biasAt:g.packedSize()], bias, s.Cout)
+	c.pack(&c.forward, dst, w, bias, false)
 }
 
 // PackBack is Pack for GradData. The bias is for a transposed convolution
 // whose forward pass GradData is; [Cin] or nil, as is right for a gradient.
 func (c *Conv) PackBack(dst, w, bias []float32) {
-	s, g := c.shape, &c.backward
-	atLeast("packed", len(dst), g.packedSize())
-	atLeast("weights", len(w), weightsOf(s))
-	clear(dst[:g.packedSize()])
-	k := volume(s.Kernel)
-	for o := range s.Cout {
-		for i := range s.Cin {
-			src := w[(o*s.Cin+i)*k:][:k]
-			to := dst[i/Lanes*g.perTarget+o/Lanes*Lanes*Lanes*k+o%Lanes*Lanes+i%Lanes:]
-			for t, v := range src {
-				to[(k-1-t)*Lanes*Lanes] = v
-			}
-		}
-	}
-	copyBias(dst[g.biasAt:g.packedSize()], bias, s.Cin)
+	c.pack(&c.backward, dst, w, bias, true)
 }
 
-func copyBias(dst, bias []float32, channels int) {
+func (c *Conv) pack(g *gather, dst, w, bias []float32, back bool) {
+	atLeast("packed", len(dst), g.packedSize())
+	atLeast("weights", len(w), weightsOf(c.shape))
+	c.packing = packing{g, dst, w, back}
+	c.pool.run(&c.packing, blocks(g.to)*ceilDiv(g.from, g.block))
+	c.packing = packing{}
+	padded := dst[g.biasAt:g.packedSize()]
+	clear(padded)
 	if bias != nil {
-		atLeast("bias", len(bias), channels)
-		copy(dst, bias[:channels])
+		atLeast("bias", len(bias), g.to)
+		copy(padded, bias[:g.to])
+	}
+}
+
+// packing writes packed weights: a task does those from a block of channels to
+// another.
+type packing struct {
+	*gather
+	dst, w []float32
+	back   bool
+}
+
+func (p *packing) do(task, _ int) {
+	k := volume(p.kernel)
+	from := ceilDiv(p.from, p.block)
+	to0, from0 := task/from*Lanes, task%from*p.block
+	dst := p.dst[task*p.block*Lanes*k:][:p.block*Lanes*k]
+	rows, used := min(Lanes, p.to-to0), min(p.block, p.from-from0)
+	if rows < Lanes || used < p.block {
+		clear(dst)
+	}
+	for i := range used {
+		if p.back { // taps are counted from the last
+			src := p.w[((from0+i)*p.to+to0)*k:]
+			p.level.turn(&dst[(k-1)*p.block*Lanes+i*Lanes], -p.block*Lanes, &src[0], k, rows, k)
+			continue
+		}
+		src := p.w[(to0*p.from+from0+i)*k:]
+		p.level.turn(&dst[i*Lanes], p.block*Lanes, &src[0], p.from*k, rows, k)
 	}
 }
 

@@ -32,6 +32,8 @@ var named = []struct {
 	{"one voxel", Shape{N: 1, Cin: 1, Cout: 1, In: cube(1), Kernel: cube(1)}},
 	{"one voxel, 3x3x3", Shape{N: 3, Cin: 16, Cout: 17, In: cube(1), Kernel: cube(3), Pad: cube(1)}},
 	{"two voxels", Shape{N: 1, Cin: 16, Cout: 16, In: cube(2), Kernel: cube(3), Pad: cube(1)}},
+	{"short lines", Shape{N: 2, Cin: 17, Cout: 16, In: [3]int{3, 7, 4}, Kernel: cube(3), Pad: cube(1)}},
+	{"short lines, stride 2", Shape{N: 1, Cin: 16, Cout: 16, In: [3]int{3, 13, 9}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)}},
 	{"1x1x1", Shape{N: 2, Cin: 33, Cout: 16, In: [3]int{2, 3, 31}, Kernel: cube(1)}},
 	{"2x2x2 stride 2", Shape{N: 1, Cin: 16, Cout: 32, In: [3]int{4, 6, 10}, Kernel: cube(2), Stride: cube(2)}},
 	{"2x2x2 stride 2, odd", Shape{N: 1, Cin: 16, Cout: 3, In: [3]int{5, 3, 9}, Kernel: cube(2), Stride: cube(2)}},

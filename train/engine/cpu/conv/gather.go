@@ -1,5 +1,7 @@
 package conv
 
+import "slices"
+
 // gather is a convolution seen from its outputs: each is a sum over the inputs
 // it is linked to. The forward pass is one, from x to y, and so is the gradient
 // to the data, from dy to dx.
@@ -12,6 +14,7 @@ type gather struct {
 	block     int // channels in a block of the input: Lanes, or 1 where it is plain
 	d, h      [][]link
 	w         []part
+	patches   []patch // instead of h and w where lines are short
 	scratch   []*scratch
 	chunks    int // tasks in a plane of the output
 	dst, src  []float32
@@ -114,16 +117,26 @@ func (g *gather) parts(all []series) {
 // tile adds the calls for outputs lo..hi of a series: one with the taps that
 // serve all of them, and one for each range that some others serve.
 func (g *gather) tile(s series, lo, hi, size int) {
-	where := func(j int) (dst, rows int) { return s.first + j*s.step, hi - j }
-	full := part{step: s.step, srcStep: s.srcStep, first: true}
-	full.dst, full.rows = where(lo)
-	type span struct{ lo, hi int }
-	var spans []span
-	some := map[span][]link{}
+	for i, r := range s.ranges(lo, hi, size) {
+		g.w = append(g.w, part{
+			dst: s.first + r.lo*s.step, step: s.step, rows: r.hi - r.lo,
+			srcStep: s.srcStep, links: r.links, first: i == 0,
+		})
+	}
+}
+
+// served is a range of the outputs of a series that some taps serve alike; src
+// of a link is what the first of them reads.
+type served struct {
+	lo, hi int
+	links  []link
+}
+
+// ranges sorts the taps by which of the outputs lo..hi they serve. The first is
+// all outputs, though no tap may serve them all.
+func (s series) ranges(lo, hi, size int) []served {
+	all := []served{{lo: lo, hi: hi}}
 	for k, at := range s.at {
-		if !s.has[k] {
-			continue
-		}
 		a, b := lo, hi
 		for a < b && at+a*s.srcStep < 0 {
 			a++
@@ -131,24 +144,17 @@ func (g *gather) tile(s series, lo, hi, size int) {
 		for a < b && at+(b-1)*s.srcStep >= size {
 			b--
 		}
-		l := link{k, at + a*s.srcStep}
-		switch r := (span{a, b}); {
-		case a == b:
-		case a == lo && b == hi:
-			full.links = append(full.links, l)
-		default:
-			if some[r] == nil {
-				spans = append(spans, r)
-			}
-			some[r] = append(some[r], l)
+		if a == b || !s.has[k] {
+			continue
 		}
+		i := slices.IndexFunc(all, func(r served) bool { return r.lo == a && r.hi == b })
+		if i < 0 {
+			i = len(all)
+			all = append(all, served{lo: a, hi: b})
+		}
+		all[i].links = append(all[i].links, link{k, at + a*s.srcStep})
 	}
-	g.w = append(g.w, full)
-	for _, r := range spans {
-		p := part{step: s.step, srcStep: s.srcStep, links: some[r], rows: r.hi - r.lo}
-		p.dst, _ = where(r.lo)
-		g.w = append(g.w, p)
-	}
+	return all
 }
 
 // sweeps adds calls of the sweep kernel for a whole series, where it can do it:
@@ -180,12 +186,17 @@ func flag(b bool) int {
 // prepare finishes a gather whose sizes are set.
 func (g *gather) prepare(d, h, w []series) {
 	g.d, g.h = links(d, g.out[0], g.in[0]), links(h, g.out[1], g.in[1])
-	g.parts(w)
+	if !g.patch(h, w) {
+		g.parts(w)
+	}
 	g.perTarget = ceilDiv(g.from, g.block) * g.block * Lanes * volume(g.kernel)
 	g.biasAt = blocks(g.to) * g.perTarget
 	// A task is some 400 000 products of a vector (about 0.1 ms), or a row.
 	work := volume(g.out) / g.out[0] * (g.perTarget / Lanes)
 	g.chunks = max(1, min(g.out[1], ceilDiv(work, 400_000)))
+	if g.patches != nil {
+		g.chunks = 1
+	}
 }
 
 func (g *gather) packedSize() int { return g.biasAt + blocks(g.to)*Lanes }
@@ -205,6 +216,10 @@ func (g *gather) do(task, worker int) {
 	to := task % blocks(g.to)
 	n := task / blocks(g.to)
 	s.rows, s.ends = s.rows[:0], s.ends[:0]
+	if g.patches != nil {
+		g.plane(s, n, d, to)
+		return
+	}
 	for h := h0; h < h1; h++ {
 		g.sources(s, n, d, h)
 		s.ends = append(s.ends, len(s.rows))

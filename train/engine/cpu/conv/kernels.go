@@ -25,6 +25,7 @@ type call struct {
 	xl   int // from one product of a tap to the next, in x
 
 	left, right int // sweep and weave: not 0 where the outermost column exists
+	xg, group   int // patch: from one group of rows to the next, in x and in dst
 }
 
 // tap is a run of n outer products that add to all rows of a call.
@@ -60,6 +61,16 @@ func outerPlain(c *call, rows int) {
 				}
 			}
 		}
+	}
+}
+
+// patchPlain is outerPlain for groups of rows: row j of group i is at dst + i
+// group + j step, and reads x[tap.x + i xg + j xi + l xl].
+func patchPlain(c *call, groups, cols int) {
+	for i := range groups {
+		one := *c
+		one.dst, one.x = at(c.dst, i*c.group), at(c.x, i*c.xg)
+		outerPlain(&one, cols)
 	}
 }
 

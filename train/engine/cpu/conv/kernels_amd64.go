@@ -52,6 +52,16 @@ func (l level) sweepTile() int {
 
 func (l level) sweep(c *call, rows int) { sweepAVX512(c, rows) }
 
+// patchTile is the largest patch, 0 where there is no such kernel.
+func (l level) patchTile(cols int) (groups int) {
+	if l == avx512 && cols <= patchCols512 {
+		return min(patchGroups512, outerTile512/cols)
+	}
+	return 0
+}
+
+func (l level) patch(c *call, groups, cols int) { patchAVX512(c, groups, cols) }
+
 func (l level) weave(c *call) { weaveAVX512(c) }
 
 // transpose is transposePlain.

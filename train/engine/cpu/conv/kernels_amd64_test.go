@@ -16,8 +16,8 @@ func TestLayoutOfCalls(t *testing.T) {
 	var p tap
 	got := []uintptr{unsafe.Offsetof(c.dst), unsafe.Offsetof(c.step), unsafe.Offsetof(c.init), unsafe.Offsetof(c.x),
 		unsafe.Offsetof(c.v), unsafe.Offsetof(c.taps), unsafe.Offsetof(c.n), unsafe.Offsetof(c.xi), unsafe.Offsetof(c.xl),
-		unsafe.Offsetof(c.left), unsafe.Offsetof(c.right), unsafe.Offsetof(p.x), unsafe.Offsetof(p.v), unsafe.Offsetof(p.n), unsafe.Sizeof(p)}
-	want := []uintptr{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 0, 8, 16, 24}
+		unsafe.Offsetof(c.left), unsafe.Offsetof(c.right), unsafe.Offsetof(c.xg), unsafe.Offsetof(c.group), unsafe.Offsetof(p.x), unsafe.Offsetof(p.v), unsafe.Offsetof(p.n), unsafe.Sizeof(p)}
+	want := []uintptr{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 0, 8, 16, 24}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -75,6 +75,18 @@ func TestKernelsAgainstTwins(t *testing.T) {
 					twins(t, c, dst, 192, func(c *call) { l.sweep(c, rows) }, func(c *call) { sweepPlain(c, rows) })
 				}
 			})
+		}
+		for cols := 1; l.patchTile(cols) > 0; cols++ {
+			for groups := 1; groups <= l.patchTile(cols); groups++ {
+				t.Run(fmt.Sprint("patch/", l, "/", groups, "x", cols), func(t *testing.T) {
+					for range 20 {
+						c, _ := randomCall(r, x, v, &init[0])
+						c.xg, c.group = 4*r.IntN(100), 64*(1+r.IntN(3))
+						c.step = c.group * (1 + groups)
+						twins(t, c, dst, 64, func(c *call) { l.patch(c, groups, cols) }, func(c *call) { patchPlain(c, groups, cols) })
+					}
+				})
+			}
 		}
 		if l.sweepTile() > 0 {
 			t.Run(fmt.Sprint("weave/", l), func(t *testing.T) {

@@ -5,9 +5,11 @@
 package conv
 
 const (
-	outerTile512 = 28
-	outerTile256 = 6
-	sweepTile512 = 26
+	outerTile512   = 28
+	outerTile256   = 6
+	sweepTile512   = 26
+	patchCols512   = 5
+	patchGroups512 = 6
 )
 
 // outerAVX512 is outerPlain for up to outerTile512 rows.
@@ -327,6 +329,157 @@ func sweep25AVX512(c *call)
 
 //go:noescape
 func sweep26AVX512(c *call)
+
+// patchAVX512 is patchPlain for up to 5 columns and patchTile512 rows.
+func patchAVX512(c *call, groups, cols int) {
+	switch [2]int{groups, cols} {
+	case [2]int{1, 1}:
+		patch1x1AVX512(c)
+	case [2]int{2, 1}:
+		patch2x1AVX512(c)
+	case [2]int{3, 1}:
+		patch3x1AVX512(c)
+	case [2]int{4, 1}:
+		patch4x1AVX512(c)
+	case [2]int{5, 1}:
+		patch5x1AVX512(c)
+	case [2]int{6, 1}:
+		patch6x1AVX512(c)
+	case [2]int{1, 2}:
+		patch1x2AVX512(c)
+	case [2]int{2, 2}:
+		patch2x2AVX512(c)
+	case [2]int{3, 2}:
+		patch3x2AVX512(c)
+	case [2]int{4, 2}:
+		patch4x2AVX512(c)
+	case [2]int{5, 2}:
+		patch5x2AVX512(c)
+	case [2]int{6, 2}:
+		patch6x2AVX512(c)
+	case [2]int{1, 3}:
+		patch1x3AVX512(c)
+	case [2]int{2, 3}:
+		patch2x3AVX512(c)
+	case [2]int{3, 3}:
+		patch3x3AVX512(c)
+	case [2]int{4, 3}:
+		patch4x3AVX512(c)
+	case [2]int{5, 3}:
+		patch5x3AVX512(c)
+	case [2]int{6, 3}:
+		patch6x3AVX512(c)
+	case [2]int{1, 4}:
+		patch1x4AVX512(c)
+	case [2]int{2, 4}:
+		patch2x4AVX512(c)
+	case [2]int{3, 4}:
+		patch3x4AVX512(c)
+	case [2]int{4, 4}:
+		patch4x4AVX512(c)
+	case [2]int{5, 4}:
+		patch5x4AVX512(c)
+	case [2]int{6, 4}:
+		patch6x4AVX512(c)
+	case [2]int{1, 5}:
+		patch1x5AVX512(c)
+	case [2]int{2, 5}:
+		patch2x5AVX512(c)
+	case [2]int{3, 5}:
+		patch3x5AVX512(c)
+	case [2]int{4, 5}:
+		patch4x5AVX512(c)
+	case [2]int{5, 5}:
+		patch5x5AVX512(c)
+	}
+}
+
+//go:noescape
+func patch1x1AVX512(c *call)
+
+//go:noescape
+func patch2x1AVX512(c *call)
+
+//go:noescape
+func patch3x1AVX512(c *call)
+
+//go:noescape
+func patch4x1AVX512(c *call)
+
+//go:noescape
+func patch5x1AVX512(c *call)
+
+//go:noescape
+func patch6x1AVX512(c *call)
+
+//go:noescape
+func patch1x2AVX512(c *call)
+
+//go:noescape
+func patch2x2AVX512(c *call)
+
+//go:noescape
+func patch3x2AVX512(c *call)
+
+//go:noescape
+func patch4x2AVX512(c *call)
+
+//go:noescape
+func patch5x2AVX512(c *call)
+
+//go:noescape
+func patch6x2AVX512(c *call)
+
+//go:noescape
+func patch1x3AVX512(c *call)
+
+//go:noescape
+func patch2x3AVX512(c *call)
+
+//go:noescape
+func patch3x3AVX512(c *call)
+
+//go:noescape
+func patch4x3AVX512(c *call)
+
+//go:noescape
+func patch5x3AVX512(c *call)
+
+//go:noescape
+func patch6x3AVX512(c *call)
+
+//go:noescape
+func patch1x4AVX512(c *call)
+
+//go:noescape
+func patch2x4AVX512(c *call)
+
+//go:noescape
+func patch3x4AVX512(c *call)
+
+//go:noescape
+func patch4x4AVX512(c *call)
+
+//go:noescape
+func patch5x4AVX512(c *call)
+
+//go:noescape
+func patch6x4AVX512(c *call)
+
+//go:noescape
+func patch1x5AVX512(c *call)
+
+//go:noescape
+func patch2x5AVX512(c *call)
+
+//go:noescape
+func patch3x5AVX512(c *call)
+
+//go:noescape
+func patch4x5AVX512(c *call)
+
+//go:noescape
+func patch5x5AVX512(c *call)
 
 //go:noescape
 func weaveAVX512(c *call)

@@ -42,37 +42,31 @@ func (v *conversion) do(task, _ int) {
 	if v.block && used < Lanes {
 		clearPadding(blocked, used)
 	}
-	// Whole blocks of 8 x 8 by kernel, what is left one by one. 128 voxels of
-	// all channels at a time stay in the cache.
-	whole := used / 8 * 8
-	even := count / 8 * 8
-	for i := 0; i < even; i += 128 {
-		here := min(128, even-i)
-		for ch := 0; ch < whole; ch += 8 {
-			x, y := &plain[ch*v.size+i], &blocked[i*Lanes+ch]
-			if v.block {
-				v.level.transpose(y, 4*Lanes, x, 4*v.size, here/8, 8*4*Lanes, 32)
-			} else {
-				v.level.transpose(x, 4*v.size, y, 4*Lanes, here/8, 32, 8*4*Lanes)
-			}
+	// Of 128 voxels all channels stay in the cache.
+	for i := 0; i < count; i += 128 {
+		here := min(128, count-i)
+		if v.block {
+			v.level.turn(&blocked[i*Lanes], Lanes, &plain[i], v.size, used, here)
+		} else {
+			v.level.turn(&plain[i], v.size, &blocked[i*Lanes], Lanes, here, used)
 		}
-	}
-	for ch := range used {
-		first := 0
-		if ch < whole {
-			first = even
-		}
-		v.channel(blocked[first*Lanes:], plain[ch*v.size:], first, count, ch)
 	}
 }
 
-// channel moves voxels first..count of one channel.
-func (v *conversion) channel(blocked, plain []float32, first, count, ch int) {
-	for i := first; i < count; i++ {
-		if v.block {
-			blocked[(i-first)*Lanes+ch] = plain[i]
-		} else {
-			plain[i] = blocked[(i-first)*Lanes+ch]
+// turn writes dst[j][i] = src[i][j] for i < rows, j < cols; rows are srcStep
+// and dstStep floats apart. Whole blocks of 8 x 8 are for the kernel.
+func (l level) turn(dst *float32, dstStep int, src *float32, srcStep, rows, cols int) {
+	r, c := rows/8*8, cols/8*8
+	for i := 0; i < r && c > 0; i += 8 {
+		l.transpose(at(dst, 4*i), 4*dstStep, at(src, 4*i*srcStep), 4*srcStep, c/8, 32*dstStep, 32)
+	}
+	for i := range rows {
+		first := c
+		if i >= r {
+			first = 0
+		}
+		for j := first; j < cols; j++ {
+			*at(dst, 4*(j*dstStep+i)) = *at(src, 4*(i*srcStep+j))
 		}
 	}
 }

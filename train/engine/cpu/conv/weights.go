@@ -27,6 +27,7 @@ type weights struct {
 
 	x, dy, work []float32
 	reduce      reduction
+	unpack      unpacking
 }
 
 // span is a range of outputs along an axis and the input that the first reads.
@@ -53,7 +54,7 @@ func (g *weights) prepare(s Shape, l level, scratch []*scratch) {
 			sc.stage = make([]float32, g.stageSize())
 		}
 	}
-	g.reduce.weights = g
+	g.reduce.weights, g.unpack.weights = g, g
 }
 
 // spans lists, for each tap, the outputs it serves.
@@ -291,25 +292,31 @@ func add(dst, x []float32) {
 	}
 }
 
-// unpack writes the sums as [Cout][Cin][kd][kh][kw].
-func (g *weights) unpack(dw []float32) {
-	s, k := g.shape, volume(g.shape.Kernel)
-	for o := range s.Cout {
+// unpacking writes the sums as [Cout][Cin][kd][kh][kw]: a task does a pair of
+// blocks.
+type unpacking struct {
+	*weights
+	dw []float32
+}
+
+func (u *unpacking) do(task, _ int) {
+	s, k := u.shape, volume(u.shape.Kernel)
+	src := u.work[task*u.pairSize():][:u.pairSize()]
+	o0, i0 := task/u.sources()*Lanes, task%u.sources()*u.block
+	rows := min(Lanes, s.Cout-o0)
+	if u.block == 1 {
+		kw, dh := s.Kernel[2], s.Kernel[0]*s.Kernel[1]
 		for i := range s.Cin {
-			dst := dw[(o*s.Cin+i)*k:][:k]
-			if g.block == 1 {
-				src := g.work[o/Lanes*g.pairSize()+o%Lanes:]
-				kw, dh := s.Kernel[2], s.Kernel[0]*s.Kernel[1]
-				for t := range dst {
-					dst[t] = src[(t%kw*g.lines()+i*dh+t/kw)*Lanes]
+			for t := range k {
+				for o, v := range src[(t%kw*u.lines()+i*dh+t/kw)*Lanes:][:rows] {
+					u.dw[((o0+o)*s.Cin+i)*k+t] = v
 				}
-				continue
-			}
-			src := g.work[(o/Lanes*g.sources()+i/Lanes)*g.pairSize()+i%Lanes*Lanes+o%Lanes:]
-			for t := range dst {
-				dst[t] = src[t*Lanes*Lanes]
 			}
 		}
+		return
+	}
+	for i := range min(Lanes, s.Cin-i0) {
+		u.level.turn(&u.dw[(o0*s.Cin+i0+i)*k], s.Cin*k, &src[i*Lanes], Lanes*Lanes, k, rows)
 	}
 }
 
@@ -328,7 +335,9 @@ func (c *Conv) GradWeights(dw, db, x, dy, work []float32) {
 	g.x, g.dy, g.work = x, dy, work
 	c.pool.run(g, g.tasks())
 	c.pool.run(&g.reduce, g.reduce.tasks())
-	g.unpack(dw)
+	g.unpack.dw = dw
+	c.pool.run(&g.unpack, g.pairs())
+	g.unpack.dw = nil
 	if db != nil {
 		atLeast("db", len(db), c.shape.Cout)
 		copy(db[:c.shape.Cout], work[g.pairs()*g.pairSize():])
