@@ -101,9 +101,12 @@ def main():
                 flop = forward_flop * (passes if backward else 1)
                 ms = {"torch": [], "blocked": [], "plain": []}
                 for turn in range(rounds + 1):
-                    row = {"torch": timed(steps[backward]),
-                           "blocked": ask(f"{line} {threads} 0 {backward} {REPEAT}"),
-                           "plain": ask(f"{line} {threads} 1 {backward} {REPEAT}")}
+                    row = {}
+                    for key, f in (("torch", lambda: timed(steps[backward])),
+                                   ("blocked", lambda: ask(f"{line} {threads} 0 {backward} {REPEAT}")),
+                                   ("plain", lambda: ask(f"{line} {threads} 1 {backward} {REPEAT}"))):
+                        time.sleep(0.05)  # idle threads of the one before spin for a while
+                        row[key] = f()
                     if turn:  # the first warms up
                         for key, v in row.items():
                             ms[key] += v

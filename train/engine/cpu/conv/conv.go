@@ -34,6 +34,11 @@ func newAt(s Shape, p *Pool, l level) (*Conv, error) {
 	c.backward = gather{level: l, n: s.N, from: s.Cout, to: s.Cin, in: s.out(), out: s.In, kernel: s.Kernel, block: Lanes, scratch: workers}
 	c.backward.prepare(backwardSeries(s, 0), backwardSeries(s, 1), backwardSeries(s, 2))
 	c.weights.prepare(s, l, workers)
+	rows := max(c.forward.mostRows(), c.backward.mostRows(), c.weights.chunk)
+	taps := max(c.forward.mostTaps(), c.backward.mostTaps(), c.weights.chunk, c.weights.rows/c.weights.slabs+1)
+	for _, w := range workers {
+		w.rows, w.taps, w.ends = make([]tap, 0, rows), make([]tap, 0, taps), make([]int, 0, max(s.In[1], c.forward.out[1]))
+	}
 	return c, nil
 }
 

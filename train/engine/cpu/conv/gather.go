@@ -201,6 +201,13 @@ func (g *gather) prepare(d, h, w []series) {
 
 func (g *gather) packedSize() int { return g.biasAt + blocks(g.to)*Lanes }
 
+// mostRows and mostTaps are how long the lists of scratch may become.
+func (g *gather) mostRows() int {
+	return ceilDiv(g.from, g.block) * g.kernel[0] * g.kernel[1] * ceilDiv(g.out[1], g.chunks)
+}
+
+func (g *gather) mostTaps() int { return ceilDiv(g.from, g.block) * volume(g.kernel) }
+
 func (g *gather) tasks() int {
 	return g.n * blocks(g.to) * g.out[0] * g.chunks
 }

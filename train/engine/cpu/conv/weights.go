@@ -48,7 +48,7 @@ func (g *weights) prepare(s Shape, l level, scratch []*scratch) {
 	g.left, g.right = flag(first >= 0), flag(first+g.out[2]+1 < s.In[2])
 	g.rows = s.N * g.out[0] * g.out[1]
 	g.slabs = max(1, min(slabs/g.pairs(), g.rows/4))
-	g.chunk = max(1, 128<<10/(g.out[2]*Lanes*4))
+	g.chunk = max(1, min(g.rows, 128<<10/(g.out[2]*Lanes*4)))
 	if s.PlainInput {
 		for _, sc := range scratch {
 			sc.stage = make([]float32, g.stageSize())
