@@ -69,7 +69,7 @@ func TestAgainstReference(t *testing.T) {
 func TestRandomShapes(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()
-	count := 300
+	count := 120
 	if testing.Short() {
 		count = 40
 	}
