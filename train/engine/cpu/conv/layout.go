@@ -54,11 +54,22 @@ func (v *conversion) do(task, _ int) {
 }
 
 // turn writes dst[j][i] = src[i][j] for i < rows, j < cols; rows are srcStep
-// and dstStep floats apart. Whole blocks of 8 x 8 are for the kernel.
+// and dstStep floats apart. Whole blocks of 8 x 8 are for the kernel, which goes
+// along the longer side: 8 rows that lie a power of two apart share few lines of
+// the cache, 16 would drive each other out.
 func (l level) turn(dst *float32, dstStep int, src *float32, srcStep, rows, cols int) {
 	r, c := rows/8*8, cols/8*8
-	for i := 0; i < r && c > 0; i += 8 {
-		l.transpose(at(dst, 4*i), 4*dstStep, at(src, 4*i*srcStep), 4*srcStep, c/8, 32*dstStep, 32)
+	switch {
+	case r == 0 || c == 0:
+		r, c = 0, 0
+	case r <= c:
+		for i := 0; i < r; i += 8 {
+			l.transpose(at(dst, 4*i), 4*dstStep, at(src, 4*i*srcStep), 4*srcStep, c/8, 32*dstStep, 32)
+		}
+	default:
+		for j := 0; j < c; j += 8 {
+			l.transpose(at(dst, 4*j*dstStep), 4*dstStep, at(src, 4*j), 4*srcStep, r/8, 32, 32*srcStep)
+		}
 	}
 	for i := range rows {
 		first := c
