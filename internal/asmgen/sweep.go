@@ -42,6 +42,28 @@ func (a *asm) sweep(rows int) {
 	a.prefetched()
 
 	a.label("step")
+	a.channel(rows)
+	a.op("ADDQ", "$4", "SI")
+	a.op("ADDQ", "$64", "DX")
+	a.op("DECQ", "DI")
+	a.op("JNZ", "step")
+	a.op("ADDQ", fmt.Sprintf("$%d", tapSize), "BX")
+	a.op("DECQ", "CX")
+	a.op("JNZ", "tap")
+
+	a.label("store")
+	a.op("MOVQ", mem(callDst, "AX"), "SI")
+	a.op("MOVQ", mem(callStep, "AX"), "R12")
+	for i := range rows {
+		a.op("VMOVUPS", z(i), "(SI)")
+		a.op("ADDQ", "R12", "SI")
+	}
+	a.op("VZEROUPPER")
+	a.op("RET")
+}
+
+// channel writes what a step of sweep does: one l.
+func (a *asm) channel(rows int) {
 	for k := range 3 {
 		a.op("VMOVUPS", mem(1024*k, "DX"), z(29+k))
 	}
@@ -67,23 +89,6 @@ func (a *asm) sweep(rows int) {
 	}
 	a.edge(rows, 0, "R10", "left")
 	a.edge(rows, rows+1, "R11", "right")
-	a.op("ADDQ", "$4", "SI")
-	a.op("ADDQ", "$64", "DX")
-	a.op("DECQ", "DI")
-	a.op("JNZ", "step")
-	a.op("ADDQ", fmt.Sprintf("$%d", tapSize), "BX")
-	a.op("DECQ", "CX")
-	a.op("JNZ", "tap")
-
-	a.label("store")
-	a.op("MOVQ", mem(callDst, "AX"), "SI")
-	a.op("MOVQ", mem(callStep, "AX"), "R12")
-	for i := range rows {
-		a.op("VMOVUPS", z(i), "(SI)")
-		a.op("ADDQ", "R12", "SI")
-	}
-	a.op("VZEROUPPER")
-	a.op("RET")
 }
 
 // prefetched sets R12 to the x of the next tap and R13 to the distance of its
@@ -134,37 +139,8 @@ func (a *asm) edge(rows, j int, flag, name string) {
 // k step + 64 i. Columns 0 and n+1 count only with c.left and c.right.
 func (a *asm) weave() {
 	a.text("weaveAVX512", "weavePlain.")
-	acc := func(k, i int) string { return z(8*k + i) }
-	move := func(store bool) {
-		a.op("MOVQ", mem(callDst, "AX"), "SI")
-		for k := range 3 {
-			for i := range 8 {
-				if store {
-					a.op("VMOVUPS", acc(k, i), mem(64*i, "SI"))
-				} else {
-					a.op("VMOVUPS", mem(64*i, "SI"), acc(k, i))
-				}
-			}
-			a.op("ADDQ", mem(callStep, "AX"), "SI")
-		}
-	}
-	// columnOf does a column for the taps from..to; dy[j-k] is in Z24+k.
-	columnOf := func(from, to int) {
-		for k := from; k <= to; k++ {
-			a.op("VMOVUPS", mem(-64*k, "DX"), z(24+k))
-		}
-		for i := range 8 {
-			x := z(27 + i%4)
-			a.op("VBROADCASTSS", mem(4*i, "SI"), x)
-			for k := from; k <= to; k++ {
-				a.op("VFMADD231PS", z(24+k), x, acc(k, i))
-			}
-		}
-		a.op("ADDQ", "$64", "SI")
-		a.op("ADDQ", "$64", "DX")
-	}
 	a.op("MOVQ", "c+0(FP)", "AX")
-	move(false)
+	a.woven(false)
 	a.op("MOVQ", mem(callTaps, "AX"), "BX")
 	a.op("MOVQ", mem(callN, "AX"), "CX")
 	a.op("MOVQ", mem(callX, "AX"), "R8")
@@ -186,27 +162,61 @@ func (a *asm) weave() {
 	a.op("ADDQ", "$64", "DX")
 	a.op("JMP", "second")
 	a.label("left")
-	columnOf(0, 0)
+	a.weaveColumn(0, 0)
 	a.label("second")
-	columnOf(0, 1)
+	a.weaveColumn(0, 1)
 	a.op("SUBQ", "$2", "DI")
 	a.op("JZ", "last")
 	a.label("step")
-	columnOf(0, 2)
+	a.weaveColumn(0, 2)
 	a.op("DECQ", "DI")
 	a.op("JNZ", "step")
 	a.label("last")
-	columnOf(1, 2)
+	a.weaveColumn(1, 2)
 	a.op("TESTQ", "R11", "R11")
 	a.op("JZ", "next")
-	columnOf(2, 2)
+	a.weaveColumn(2, 2)
 	a.label("next")
 	a.op("ADDQ", fmt.Sprintf("$%d", tapSize), "BX")
 	a.op("DECQ", "CX")
 	a.op("JNZ", "tap")
 
 	a.label("store")
-	move(true)
+	a.woven(true)
 	a.op("VZEROUPPER")
 	a.op("RET")
+}
+
+// acc is the accumulator of tap k and channel i of weave.
+func acc(k, i int) string { return z(8*k + i) }
+
+// woven loads or stores the accumulators of weave.
+func (a *asm) woven(store bool) {
+	a.op("MOVQ", mem(callDst, "AX"), "SI")
+	for k := range 3 {
+		for i := range 8 {
+			if store {
+				a.op("VMOVUPS", acc(k, i), mem(64*i, "SI"))
+			} else {
+				a.op("VMOVUPS", mem(64*i, "SI"), acc(k, i))
+			}
+		}
+		a.op("ADDQ", mem(callStep, "AX"), "SI")
+	}
+}
+
+// weaveColumn does a column for the taps from..to; dy[j-k] is in Z24+k.
+func (a *asm) weaveColumn(from, to int) {
+	for k := from; k <= to; k++ {
+		a.op("VMOVUPS", mem(-64*k, "DX"), z(24+k))
+	}
+	for i := range 8 {
+		x := z(27 + i%4)
+		a.op("VBROADCASTSS", mem(4*i, "SI"), x)
+		for k := from; k <= to; k++ {
+			a.op("VFMADD231PS", z(24+k), x, acc(k, i))
+		}
+	}
+	a.op("ADDQ", "$64", "SI")
+	a.op("ADDQ", "$64", "DX")
 }
