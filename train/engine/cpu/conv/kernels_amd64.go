@@ -1,0 +1,74 @@
+//go:build amd64 && !purego
+
+package conv
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run ../../../../internal/asmgen -out .
+
+// best returns the highest level of this machine. The cpu package has asked
+// the system whether it keeps the registers.
+func best() level {
+	switch {
+	case cpu.X86.HasAVX512F && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
+		return avx512
+	case cpu.X86.HasAVX2 && cpu.X86.HasFMA:
+		return avx2
+	}
+	return plain
+}
+
+// tile is the largest number of rows that outer takes.
+func (l level) tile() int {
+	switch l {
+	case avx512:
+		return outerTile512
+	case avx2:
+		return outerTile256
+	}
+	return portableTile
+}
+
+// outer is outerPlain.
+func (l level) outer(c *call, rows int) {
+	switch l {
+	case avx512:
+		outerAVX512(c, rows)
+	case avx2:
+		outerAVX2(c, rows)
+	default:
+		outerPortable(c, rows)
+	}
+}
+
+// sweepTile is the largest number of rows that sweep takes, 0 where there is
+// no such kernel; weave goes with it.
+func (l level) sweepTile() int {
+	if l == avx512 {
+		return sweepTile512
+	}
+	return 0
+}
+
+func (l level) sweep(c *call, rows int) { sweepAVX512(c, rows) }
+
+// patchTile is the largest patch, 0 where there is no such kernel.
+func (l level) patchTile(cols int) (groups int) {
+	if l == avx512 && cols <= patchCols512 {
+		return min(patchGroups512, outerTile512/cols)
+	}
+	return 0
+}
+
+func (l level) patch(c *call, groups, cols int) { patchAVX512(c, groups, cols) }
+
+func (l level) weave(c *call) { weaveAVX512(c) }
+
+// transpose is transposePlain.
+func (l level) transpose(dst *float32, dstStep int, src *float32, srcStep int, n, dstNext, srcNext int) {
+	if l == plain {
+		transposePlain(dst, dstStep, src, srcStep, n, dstNext, srcNext)
+		return
+	}
+	transposeAVX2(dst, dstStep, src, srcStep, n, dstNext, srcNext)
+}
