@@ -56,7 +56,7 @@ func FuzzInflate(f *testing.F) {
 			if (err == nil) != (wantErr == nil) {
 				t.Fatalf("%s: got error %v, the standard library has %v", name, err, wantErr)
 			}
-			if err != nil && err != errDeflate && err != io.ErrUnexpectedEOF {
+			if err != nil && !errors.Is(err, errDeflate) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("%s: error %v", name, err)
 			}
 			if k := min(len(got), len(want)); !bytes.Equal(got[:k], want[:k]) || err == nil && len(got) != len(want) {
@@ -218,7 +218,7 @@ func TestInflateRefuses(t *testing.T) {
 			t.Errorf("%s: the standard library says %v: the row is wrong", tc.name, err)
 		}
 		z.reset(bytes.NewReader(tc.stream))
-		if _, err := inflateAll(z, 1000); err != errDeflate {
+		if _, err := inflateAll(z, 1000); !errors.Is(err, errDeflate) {
 			t.Errorf("%s: got %v", tc.name, err)
 		}
 	}
@@ -256,7 +256,7 @@ func TestInflateTruncated(t *testing.T) {
 		file := deflate(t, data, level)
 		for n := range file {
 			z.reset(bytes.NewReader(file[:n]))
-			if got, err := inflateAll(z, 1000); err != io.ErrUnexpectedEOF || !bytes.Equal(got, data[:len(got)]) {
+			if got, err := inflateAll(z, 1000); !errors.Is(err, io.ErrUnexpectedEOF) || !bytes.Equal(got, data[:len(got)]) {
 				t.Fatalf("level %d, %d of %d bytes: got %d bytes, %v", level, n, len(file), len(got), err)
 			}
 		}

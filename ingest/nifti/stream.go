@@ -304,15 +304,15 @@ func (s *stream) fail(field string, err error) error {
 		return fmt.Errorf("nifti: reading byte %d: %w", s.off, s.src.err)
 	case errors.As(err, &bad), errors.As(err, &unsupported):
 		return err
-	case err == io.ErrNoProgress:
+	case errors.Is(err, io.ErrNoProgress):
 		return fmt.Errorf("nifti: reading byte %d: %w", s.off, err)
-	case err == io.EOF || err == io.ErrUnexpectedEOF:
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		msg := "the file ends here, cut short: copy or download it again"
 		if s.zipped || field == "gzip" {
 			msg = "the compressed stream ends here, cut short: copy or download it again"
 		}
 		return &FormatError{Offset: s.off, Field: field, Msg: msg, err: io.ErrUnexpectedEOF}
-	case err == errChecksum:
+	case errors.Is(err, errChecksum):
 		return &FormatError{Offset: s.off, Field: "gzip", Msg: "checksum or length of the compressed stream is wrong: bytes were damaged; copy or download it again", err: err}
 	}
 	return &FormatError{Offset: s.off, Field: "gzip", Msg: "the compressed stream is broken (" + err.Error() + "): copy or download it again", err: err}
