@@ -2,6 +2,7 @@ package nifti_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -58,7 +59,7 @@ func inflate(tb testing.TB, zr *gzip.Reader, file []byte, buf []byte) int64 {
 	for {
 		k, err := zr.Read(buf)
 		n += int64(k)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return n
 		}
 		if err != nil {

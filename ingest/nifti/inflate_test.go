@@ -20,7 +20,7 @@ const most = 1 << 20 // what a test inflates at most
 func inflateAll(z *inflater, piece int) (out []byte, err error) {
 	for len(out) < most {
 		b, err := z.next(piece)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {
@@ -214,7 +214,7 @@ var broken = []struct {
 func TestInflateRefuses(t *testing.T) {
 	z := new(inflater)
 	for _, tc := range broken {
-		if _, err := standard(bytes.NewReader(tc.stream)); err == nil || err == io.ErrUnexpectedEOF {
+		if _, err := standard(bytes.NewReader(tc.stream)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%s: the standard library says %v: the row is wrong", tc.name, err)
 		}
 		z.reset(bytes.NewReader(tc.stream))
