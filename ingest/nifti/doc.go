@@ -18,7 +18,7 @@
 //
 // Input is hostile until read. A reader takes the most bytes of voxel memory
 // that it may use; a volume that needs more is refused before any is allocated
-// ([ErrTooLarge]). Below that limit the header is still not believed: memory
+// ([ErrLimit]). Below that limit the header is still not believed: memory
 // grows with what was read, to at most 16 times the inflated bytes so far and
 // 256 KiB. Up to 64 MiB of extensions before the voxels are skipped, unread,
 // and up to 1 MiB after the voxels is read and dropped, so that the checksum of

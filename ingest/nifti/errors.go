@@ -22,7 +22,7 @@ func (e *FormatError) Error() string {
 }
 
 // Unwrap returns the cause where there is one: [io.ErrUnexpectedEOF] for what is
-// cut short, [ErrTooLarge], [fs.ErrNotExist] for a
+// cut short, [ErrLimit], [fs.ErrNotExist] for a
 // missing half of a pair.
 func (e *FormatError) Unwrap() error { return e.err }
 
@@ -32,6 +32,6 @@ type UnsupportedError string
 
 func (e UnsupportedError) Error() string { return "nifti: not supported: " + string(e) }
 
-// ErrTooLarge is the cause of a FormatError for a header that claims more voxels
+// ErrLimit is the cause of a FormatError for a header that claims more voxels
 // than the caller's limit has room for. The file may be good: raise the limit.
-var ErrTooLarge = errors.New("nifti: volume exceeds the limit")
+var ErrLimit = errors.New("nifti: volume exceeds the limit")

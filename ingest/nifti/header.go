@@ -310,7 +310,7 @@ func (h *Header) count(width int, limit int64) (int, error) {
 		n = lo
 	}
 	if n > uint64(max(limit, 0))/uint64(width) {
-		return 0, &FormatError{Offset: int64(h.layout().dim), Field: "dim", err: ErrTooLarge,
+		return 0, &FormatError{Offset: int64(h.layout().dim), Field: "dim", err: ErrLimit,
 			Msg: fmt.Sprintf("%d voxels need more than the limit of %d bytes at %d bytes each; raise the limit if the file is known to be that large", h.Dim, limit, width)}
 	}
 	return int(n), nil

@@ -244,7 +244,7 @@ func TestLimitIsExact(t *testing.T) {
 		ok    bool
 	}{{240, true}, {239, false}, {0, false}, {-1, false}, {math.MaxInt64, true}} {
 		_, err := decode(file, tc.limit)
-		if (err == nil) != tc.ok || !tc.ok && !errors.Is(err, nifti.ErrTooLarge) {
+		if (err == nil) != tc.ok || !tc.ok && !errors.Is(err, nifti.ErrLimit) {
 			t.Errorf("limit %d: got %v", tc.limit, err)
 		}
 	}
@@ -258,7 +258,7 @@ func TestSizesThatWrap(t *testing.T) {
 		for i, d := range dim {
 			binary.BigEndian.PutUint64(f[16+8*i:], uint64(d))
 		}
-		if _, err := decode(f, math.MaxInt64); !errors.Is(err, nifti.ErrTooLarge) {
+		if _, err := decode(f, math.MaxInt64); !errors.Is(err, nifti.ErrLimit) {
 			t.Errorf("sizes %d: got %v", dim[1:], err)
 		}
 	}

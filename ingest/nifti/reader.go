@@ -27,7 +27,7 @@ func DecodeHeader(r io.Reader) (*Header, error) {
 }
 
 // Decode reads a single file, to its end. The voxels may take limit bytes (4
-// each); a volume that needs more is an error that is [ErrTooLarge].
+// each); a volume that needs more is an error that is [ErrLimit].
 func Decode(r io.Reader, limit int64) (*Image, error) {
 	return image(NewReader(r))(limit)
 }
@@ -151,7 +151,7 @@ func (s *stream) header() (*Header, error) {
 // Float32 reads the voxels, to the end of the file. It writes over dst from its
 // start, enlarges it where its capacity is too small, and returns it: x fastest,
 // the product of Header.Dim values. The voxels may take limit bytes (4 each),
-// whether in dst or not; more is an error that is [ErrTooLarge]. On error dst is
+// whether in dst or not; more is an error that is [ErrLimit]. On error dst is
 // overwritten in part. Voxels are read once, by one of Float32 and Float64.
 func (r *Reader) Float32(dst []float32, limit int64) ([]float32, error) {
 	return read(r, dst, limit)

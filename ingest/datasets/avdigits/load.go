@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/idx"
 	"github.com/lacuna-ml/lacuna/ingest/wav"
 )
@@ -70,10 +71,10 @@ func broken(e *ingest.SubjectError, path string, err error) {
 	_, wavKind := errors.AsType[wav.UnsupportedError](err)
 	_, idxKind := errors.AsType[idx.UnsupportedError](err)
 	switch {
-	case errors.Is(err, errNotFile):
+	case errors.Is(err, datasets.ErrNotFile):
 		kind, fix = "not-a-file", "put the file in its place"
-	case errors.Is(err, errDangling):
-		kind, fix = "link", fetchHint
+	case errors.Is(err, datasets.ErrDangling):
+		kind, fix = "link", datasets.FetchHint
 	case errors.Is(err, fs.ErrNotExist):
 		kind, fix = "missing", "get the file"
 	case errors.Is(err, errEmpty):
@@ -133,7 +134,7 @@ type pictures struct {
 // hashing opens the file for use, and returns its SHA-256 once use has read
 // what it wants of it.
 func hashing(fsys fs.FS, path string, use func(io.Reader) error) (sum [sha256.Size]byte, err error) {
-	f, err := openRegular(fsys, path)
+	f, err := datasets.OpenRegular(fsys, path)
 	if err != nil {
 		return sum, err
 	}

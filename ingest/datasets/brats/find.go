@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
 )
 
 // Limits of the search. A download of BraTS is three folders deep and has some
@@ -153,7 +154,7 @@ func (s *search) met(dir string) bool {
 // unreadable is the problem of a folder that can't be listed.
 func unreadable(dir string, err error) ingest.Problem {
 	if errors.Is(err, fs.ErrNotExist) {
-		return ingest.Problem{Path: dir, Kind: "link", Reason: errDangling.Error(), Fix: fetchHint}
+		return ingest.Problem{Path: dir, Kind: "link", Reason: datasets.ErrDangling.Error(), Fix: datasets.FetchHint}
 	}
 	return ingest.Problem{Path: dir, Kind: "unreadable", Reason: err.Error(), Fix: "make the folder readable, or move it away"}
 }

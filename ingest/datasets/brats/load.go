@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
 )
 
@@ -328,7 +329,7 @@ func (l *loader) read(ctx context.Context, path string, role int) (*image, error
 	if path == "" {
 		return nil, nil
 	}
-	f, err := openRegular(l.fsys, path)
+	f, err := datasets.OpenRegular(l.fsys, path)
 	if err != nil {
 		l.broken(path, err)
 		return nil, nil
@@ -423,11 +424,11 @@ func (l *loader) broken(path string, err error) {
 		kind, fix = "empty", "copy or download it again"
 	case errors.Is(err, errPointer):
 		kind, fix = "lfs-pointer", "run git lfs pull where it came from"
-	case errors.Is(err, errNotFile):
+	case errors.Is(err, datasets.ErrNotFile):
 		kind, fix = "not-a-file", "put the file in its place"
-	case errors.Is(err, errDangling):
-		kind, fix = "link", fetchHint
-	case errors.Is(err, nifti.ErrTooLarge):
+	case errors.Is(err, datasets.ErrDangling):
+		kind, fix = "link", datasets.FetchHint
+	case errors.Is(err, nifti.ErrLimit):
 		kind = "too-large"
 		fix = fmt.Sprintf("crop or resample it: %d MiB as float32 is the most for a volume, %d MiB for a case", maxVolumeBytes>>20, maxCaseBytes>>20)
 	case errors.Is(err, io.ErrUnexpectedEOF):

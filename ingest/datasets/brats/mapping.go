@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
 )
 
 // maxTable bounds a name_mapping.csv; the real ones have less than 50 KB.
@@ -23,7 +25,7 @@ type mapping struct {
 // found by their heads: Grade, and one <release>_subject_ID for each release
 // that a patient was in.
 func readMapping(fsys fs.FS, name string, m map[string]mapping) (err error) {
-	f, err := openRegular(fsys, name)
+	f, err := datasets.OpenRegular(fsys, name)
 	if err != nil {
 		return fmt.Errorf("brats: opening the table of names: %w", err)
 	}

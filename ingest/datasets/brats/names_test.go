@@ -95,7 +95,7 @@ func TestBudgetIsTheCases(t *testing.T) {
 	}{{0, true}, {maxCaseBytes - 4*24, true}, {maxCaseBytes - 4*24 + 1, false}, {maxCaseBytes, false}} {
 		l := loader{c: &found{}, taken: tc.taken, decoded: new(buffers)}
 		_, err := l.decode(bufio.NewReader(bytes.NewReader(b.Bytes())), target)
-		if tc.ok && (err != nil || l.taken != tc.taken+4*24) || !tc.ok && !errors.Is(err, nifti.ErrTooLarge) {
+		if tc.ok && (err != nil || l.taken != tc.taken+4*24) || !tc.ok && !errors.Is(err, nifti.ErrLimit) {
 			t.Errorf("with %d bytes taken: %v, then %d taken", tc.taken, err, l.taken)
 		}
 	}

@@ -1,4 +1,4 @@
-package avdigits
+package datasets
 
 import (
 	"errors"
@@ -10,15 +10,17 @@ import (
 
 // Errors of names that lead to no file.
 var (
-	errNotFile  = errors.New("not a file")
-	errDangling = errors.New("is a link to nothing: the data was never fetched")
+	ErrNotFile  = errors.New("not a file")
+	ErrDangling = errors.New("is a link to nothing: the data was never fetched")
 )
 
-const fetchHint = "run git-annex get or datalad get where it came from, or repair the link"
+// FetchHint is what to do about ErrDangling.
+const FetchHint = "run git-annex get or datalad get where it came from, or repair the link"
 
-// openRegular opens a file, and nothing else: to open a named pipe would wait
-// for its writer for ever.
-func openRegular(fsys fs.FS, name string) (fs.File, error) {
+// OpenRegular opens a file of a data set, and nothing else: to open a named pipe
+// would wait for its writer for ever. The error is [ErrNotFile], [ErrDangling] or
+// the file system's.
+func OpenRegular(fsys fs.FS, name string) (fs.File, error) {
 	mode, err := ownMode(fsys, name)
 	if err != nil {
 		return nil, err
@@ -26,7 +28,7 @@ func openRegular(fsys fs.FS, name string) (fs.File, error) {
 	if mode&fs.ModeSymlink != 0 {
 		info, err := fs.Stat(fsys, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w (%w)", errDangling, err)
+			return nil, fmt.Errorf("%w (%w)", ErrDangling, err)
 		}
 		if err != nil {
 			return nil, err
@@ -34,7 +36,7 @@ func openRegular(fsys fs.FS, name string) (fs.File, error) {
 		mode = info.Mode()
 	}
 	if !mode.IsRegular() {
-		return nil, fmt.Errorf("is %s, %w", describeMode(mode), errNotFile)
+		return nil, fmt.Errorf("is %s, %w", describeMode(mode), ErrNotFile)
 	}
 	return fsys.Open(name)
 }
