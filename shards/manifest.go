@@ -58,7 +58,7 @@ type SplitInfo struct {
 	Masks     []MaskCount `json:"masks"` // by mask
 	Stats     []Stats     `json:"stats"` // one a modality
 	Labels    []int64     `json:"labels"`
-	Unlabeled int64       `json:"unlabelled"`
+	Unlabelled int64       `json:"unlabelled"`
 }
 
 // MaskCount is how many samples have just these modalities.

@@ -47,7 +47,7 @@ func (m *Manifest) check() error {
 }
 
 func (s SplitInfo) check(l layout) error {
-	if s.Samples < 0 || s.Unlabeled < 0 || s.Subjects < 0 || s.Groups < 0 || s.Groups > s.Subjects || int64(s.Subjects) > s.Samples {
+	if s.Samples < 0 || s.Unlabelled < 0 || s.Subjects < 0 || s.Groups < 0 || s.Groups > s.Subjects || int64(s.Subjects) > s.Samples {
 		return fmt.Errorf("%d samples of %d subjects of %d groups", s.Samples, s.Subjects, s.Groups)
 	}
 	if len(s.Stats) != l.mods.Len() || len(s.Labels) != len(l.classes) {

@@ -188,7 +188,7 @@ func (p *part) count(t *tally) {
 }
 
 func (p *part) info(m Meta) SplitInfo {
-	info := SplitInfo{Split: p.split, Samples: p.samples, Masks: []MaskCount{}, Labels: slices.Clone(p.labels[:len(m.Classes)]), Unlabeled: p.unknown}
+	info := SplitInfo{Split: p.split, Samples: p.samples, Masks: []MaskCount{}, Labels: slices.Clone(p.labels[:len(m.Classes)]), Unlabelled: p.unknown}
 	for _, mask := range slices.Sorted(maps.Keys(p.masks)) {
 		info.Masks = append(info.Masks, MaskCount{m.Modalities.Format(mask), p.masks[mask]})
 	}

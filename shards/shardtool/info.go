@@ -96,7 +96,7 @@ func newDescription(dir string, m *shards.Manifest) description {
 		d.Modalities = append(d.Modalities, modalityLine{name, m.Shapes[i]})
 	}
 	for _, s := range m.Splits {
-		d.Splits = append(d.Splits, countLine{s.Split.String(), s.Samples, s.Subjects, s.Groups, s.Unlabeled})
+		d.Splits = append(d.Splits, countLine{s.Split.String(), s.Samples, s.Subjects, s.Groups, s.Unlabelled})
 	}
 	for _, f := range m.Files {
 		d.Bytes += f.Bytes

@@ -52,7 +52,7 @@ func newStatistics(dir string, m *shards.Manifest) statistics {
 		s.Labels = append(s.Labels, l)
 	}
 	for _, sp := range m.Splits {
-		*s.Unlabelled.of(sp.Split) = sp.Unlabeled
+		*s.Unlabelled.of(sp.Split) = sp.Unlabelled
 		for _, st := range sp.Stats {
 			s.Intensities = append(s.Intensities, intensityLine{sp.Split, st})
 		}
