@@ -51,13 +51,13 @@ type Manifest struct {
 
 // SplitInfo counts what is in a split.
 type SplitInfo struct {
-	Split     split.Split `json:"split"`
-	Samples   int64       `json:"samples"`
-	Subjects  int         `json:"subjects"`
-	Groups    int         `json:"groups"`
-	Masks     []MaskCount `json:"masks"` // by mask
-	Stats     []Stats     `json:"stats"` // one a modality
-	Labels    []int64     `json:"labels"`
+	Split      split.Split `json:"split"`
+	Samples    int64       `json:"samples"`
+	Subjects   int         `json:"subjects"`
+	Groups     int         `json:"groups"`
+	Masks      []MaskCount `json:"masks"` // by mask
+	Stats      []Stats     `json:"stats"` // one a modality
+	Labels     []int64     `json:"labels"`
 	Unlabelled int64       `json:"unlabelled"`
 }
 
