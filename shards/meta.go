@@ -71,11 +71,12 @@ type Options struct {
 	// Overwrite lets Create be called for a directory that holds a data set.
 	// It stays as it is until Commit, which swaps the new one in.
 	Overwrite   bool
-	DType       string // Float32 (default) or Float16; a value beyond ±65504 is then an error
+	DType       string // Float32 (default) or Float16; a value that would round to infinity, from ±65520, is then an error
 	Compression string // None (default: read without a copy), LZ4 or ZSTD
 	FileBytes   int64  // a file is closed once it is this long; 0 is 256 MiB
 	BatchBytes  int64  // a record batch is written once it is this long; 0 is 8 MiB, at most [MaxBatchBytes]/2
-	// NoTensorTag leaves out arrow.fixed_shape_tensor, which polars can't read.
+	// NoTensorTag leaves out arrow.fixed_shape_tensor, which Hugging Face
+	// datasets and older versions of polars can't read.
 	// The shape is in the field's metadata "lacuna.shape" all the same.
 	NoTensorTag bool
 
