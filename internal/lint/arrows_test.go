@@ -35,6 +35,10 @@ var arrows = map[string][]string{
 	"shards":           {"ingest", "ingest/modality", "internal/atomicfile", "shards/split"},
 	"shards/shardtool": {"ingest", "ingest/modality", "shards", "shards/split", "shards/missing"},
 
+	"train/tensor":           {},
+	"train/engine":           {"train/tensor"},
+	"train/engine/reference": {"train/engine", "train/tensor"},
+
 	"internal/atomicfile": {},
 	"internal/lint":       {},
 	"internal/npy":        {},
