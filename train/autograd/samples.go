@@ -1,0 +1,100 @@
+package autograd
+
+import (
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/tensor"
+)
+
+// folded reports whether x's first index is that of mask, [B][M], folded.
+func (t *Tape) folded(what string, x *Var, mask *engine.Tensor) bool {
+	if s := mask.Shape; len(s) < 2 || len(x.Shape()) == 0 || x.Shape()[0] != s[0]*s[1] {
+		t.failf("%s: %v does not fit %v: want as many samples as B x M", what, x.Shape(), s)
+		return false
+	}
+	return true
+}
+
+// Mask zeroes the samples n of x where mask, a constant, is 0 at n; where it is
+// not it scales by it.
+func (t *Tape) Mask(x *Var, mask *engine.Tensor) *Var {
+	if t.bad(x) {
+		return &Var{}
+	}
+	n := mask.Shape.Len()
+	if len(x.Shape()) == 0 || n == 0 || x.Shape()[0]%n != 0 {
+		return t.failf("mask: %v does not fit %v", mask.Shape, x.Shape())
+	}
+	y := t.result(x.Shape(), x.Value.Layout, x)
+	t.Engine.ScaleSamples(y.Value, x.Value, mask)
+	return t.record(y, func(dy *engine.Tensor) {
+		t.give(x, func(g *engine.Tensor) { t.Engine.ScaleSamples(g, dy, mask) })
+	})
+}
+
+// Gate scales sample b M + m of x by gate[m], whose length is M.
+func (t *Tape) Gate(x, gate *Var) *Var {
+	if t.bad(x, gate) {
+		return &Var{}
+	}
+	m := gate.Shape().Len()
+	if len(x.Shape()) == 0 || x.Shape()[0]%m != 0 {
+		return t.failf("gate: %v does not fit %v", gate.Shape(), x.Shape())
+	}
+	n := x.Shape()[0]
+	y := t.result(x.Shape(), x.Value.Layout, x, gate)
+	t.Engine.ScaleSamples(y.Value, x.Value, gate.Value)
+	return t.record(y, func(dy *engine.Tensor) {
+		t.give(gate, func(g *engine.Tensor) {
+			dots := t.Engine.New(tensor.Shape{n}, tensor.Plain)
+			t.Engine.DotSamples(dots, dy, x.Value)
+			t.Engine.SumRows(t.Engine.View(g, tensor.Shape{m}), t.Engine.View(dots, tensor.Shape{n / m, m}))
+			t.Engine.Free(dots)
+		})
+		t.give(x, func(g *engine.Tensor) { t.Engine.ScaleSamples(g, dy, gate.Value) })
+	})
+}
+
+// Impute gives the missing of M modalities of each sample the mean of those
+// present: x is [B M]..., mask a constant [B][M].
+func (t *Tape) Impute(x *Var, mask *engine.Tensor) *Var {
+	if t.bad(x) || !t.folded("impute", x, mask) {
+		return &Var{}
+	}
+	y := t.result(x.Shape(), x.Value.Layout, x)
+	t.Engine.Impute(y.Value, x.Value, mask)
+	return t.record(y, func(dy *engine.Tensor) {
+		t.give(x, func(g *engine.Tensor) { t.Engine.ImputeGrad(g, dy, mask) })
+	})
+}
+
+// Fold puts inputs [B][C]... of M modalities after each other in the batch:
+// [B M][C]..., n = b M + m. They are plain.
+func (t *Tape) Fold(xs ...*Var) *Var {
+	joined := t.Concat(xs...)
+	if t.bad(joined) {
+		return &Var{}
+	}
+	if joined.Value.Layout != tensor.Plain {
+		return t.failf("fold: %v: want plain", joined.Value)
+	}
+	s := append(tensor.Shape(nil), joined.Shape()...)
+	s[0], s[1] = s[0]*len(xs), s[1]/len(xs)
+	return t.View(joined, s...)
+}
+
+// Join turns [B M][C] and voxels into [B][M C]: modalities folded into the
+// batch become channels beside each other.
+func (t *Tape) Join(x *Var, m int) *Var {
+	if t.bad(x) || !t.volumes("join", x) {
+		return &Var{}
+	}
+	s := append(tensor.Shape(nil), x.Shape()...)
+	if m < 1 || s[0]%m != 0 {
+		return t.failf("join: %v: not of %d modalities", s, m)
+	}
+	if s[1]%tensor.Lanes != 0 {
+		x = t.To(tensor.Plain, x)
+	}
+	s[0], s[1] = s[0]/m, s[1]*m
+	return t.blocked(t.View(x, s...))
+}

@@ -1,0 +1,341 @@
+package autograd
+
+import (
+	"fmt"
+
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/tensor"
+)
+
+// Var is a value on a tape.
+type Var struct {
+	// Value is on the tape's engine; its contents must not be changed. nil after
+	// an operation that did not fit.
+	Value *engine.Tensor
+
+	owned bool // Value is the tape's to free
+	needs bool // a gradient is wanted
+	grad  *engine.Tensor
+	into  *engine.Tensor // of a leaf: the caller's tensor for the gradient
+	begun bool           // into holds a part of the gradient
+}
+
+// Shape returns the shape of v's value.
+func (v *Var) Shape() tensor.Shape {
+	if v.Value == nil {
+		return nil
+	}
+	return v.Value.Shape
+}
+
+// Tape records operations. It is for one goroutine.
+type Tape struct {
+	Engine engine.Engine
+	// Train says that dropout drops and batch norm takes the statistics of the
+	// batch.
+	Train bool
+	// Frozen says that leaves are constants, but for those made by Variable.
+	Frozen bool
+	// Accumulate says that gradients are added to what leaves' tensors hold.
+	Accumulate bool
+	// Seed is the seed of dropout; each call on a tape draws differently.
+	Seed uint64
+
+	ops    []op
+	temps  []*engine.Tensor // freed by Reset: constants and statistics of operations
+	leaves map[*engine.Tensor]*Var
+	draws  uint64
+	replay bool // this is the second time that the operations are done
+	err    error
+}
+
+// op is an operation: its output, and what gives the gradient on to its inputs.
+// A loss has no output.
+type op struct {
+	out  *Var
+	back func(dy *engine.Tensor)
+	held []*engine.Tensor // freed once back has run
+}
+
+// New returns an empty tape in training mode.
+func New(e engine.Engine) *Tape { return &Tape{Engine: e, Train: true} }
+
+// Err returns the first operation that did not fit.
+func (t *Tape) Err() error { return t.err }
+
+// Fail keeps err as Err does, if it is the first: for what layers find wrong.
+func (t *Tape) Fail(err error) *Var {
+	if t.err == nil {
+		t.err = err
+	}
+	return &Var{}
+}
+
+func (t *Tape) failf(format string, args ...any) *Var {
+	return t.Fail(fmt.Errorf("autograd: "+format, args...))
+}
+
+// Replaying reports whether the operations are done for a second time, for the
+// gradient of [Tape.Checkpoint]: what has an effect besides its value, like the
+// running statistics of batch norm, must not have it twice.
+func (t *Tape) Replaying() bool { return t.replay }
+
+// Const returns a value that needs no gradient. x stays the caller's.
+func (t *Tape) Const(x *engine.Tensor) *Var { return &Var{Value: x} }
+
+// Temp returns a constant that the tape frees, with values from the host.
+func (t *Tape) Temp(values []float32, l tensor.Layout, shape ...int) *Var {
+	x := t.Engine.New(shape, l)
+	t.temps = append(t.temps, x)
+	t.Engine.Write(x, values)
+	return &Var{Value: x}
+}
+
+// Buffer returns a plain tensor that the tape frees on Reset.
+func (t *Tape) Buffer(shape ...int) *engine.Tensor {
+	x := t.Engine.New(shape, tensor.Plain)
+	t.temps = append(t.temps, x)
+	return x
+}
+
+// Leaf returns a parameter: its gradient is written to grad by Backward. The
+// same x gives the same Var. On a Frozen tape, and where grad is nil, it is a
+// constant.
+func (t *Tape) Leaf(x, grad *engine.Tensor) *Var {
+	if t.Frozen || grad == nil {
+		return t.Const(x)
+	}
+	return t.Variable(x, grad)
+}
+
+// Variable is Leaf on any tape.
+func (t *Tape) Variable(x, grad *engine.Tensor) *Var {
+	if v := t.leaves[x]; v != nil {
+		return v
+	}
+	if t.leaves == nil {
+		t.leaves = map[*engine.Tensor]*Var{}
+	}
+	v := &Var{Value: x, into: grad, needs: true, begun: t.Accumulate}
+	t.leaves[x] = v
+	return v
+}
+
+// Stop returns x as a constant: no gradient goes through it.
+func (t *Tape) Stop(x *Var) *Var { return &Var{Value: x.Value} }
+
+// bad reports whether an operation can't be done because an earlier one could
+// not.
+func (t *Tape) bad(vs ...*Var) bool {
+	if t.err != nil {
+		return true
+	}
+	for _, v := range vs {
+		if v == nil || v.Value == nil {
+			t.failf("a value of another tape, or none")
+			return true
+		}
+	}
+	return false
+}
+
+// result returns a new variable of the given shape, needing a gradient if one
+// of from does.
+func (t *Tape) result(s tensor.Shape, l tensor.Layout, from ...*Var) *Var {
+	y := &Var{Value: t.Engine.New(s, l), owned: true}
+	for _, v := range from {
+		y.needs = y.needs || v != nil && v.needs
+	}
+	return y
+}
+
+// record notes an operation. Where no gradient is wanted only its output is
+// kept, to be freed.
+func (t *Tape) record(y *Var, back func(dy *engine.Tensor), held ...*engine.Tensor) *Var {
+	if !y.needs {
+		back = nil
+	}
+	t.ops = append(t.ops, op{y, back, held})
+	return y
+}
+
+// give lets write fill the gradient to v, or adds what it writes to what is
+// there. write must overwrite all of its tensor.
+func (t *Tape) give(v *Var, write func(g *engine.Tensor)) {
+	if v == nil || !v.needs {
+		return
+	}
+	dst, begun := v.grad, v.grad != nil
+	if v.into != nil {
+		dst, begun = v.into, v.begun
+		v.begun = true
+	}
+	switch {
+	case begun:
+		part := t.Engine.New(v.Value.Shape, v.Value.Layout)
+		write(part)
+		t.Engine.Axpby(dst, 1, part, 1)
+		t.Engine.Free(part)
+	case dst == nil:
+		v.grad = t.Engine.New(v.Value.Shape, v.Value.Layout)
+		write(v.grad)
+	default:
+		write(dst)
+	}
+}
+
+// scratch lets write fill a tensor that is thrown away where v, which shares a
+// kernel with others that do, needs no gradient; nil where v is nil.
+func (t *Tape) scratch(v *Var) (g *engine.Tensor, done func()) {
+	if v == nil {
+		return nil, func() {}
+	}
+	if v.needs && v.into != nil && !v.begun {
+		v.begun = true
+		return v.into, func() {}
+	}
+	g = t.Engine.New(v.Value.Shape, v.Value.Layout)
+	return g, func() {
+		switch {
+		case v.needs && v.into != nil:
+			t.Engine.Axpby(v.into, 1, g, 1)
+		case v.needs && v.grad != nil:
+			t.Engine.Axpby(v.grad, 1, g, 1)
+		case v.needs:
+			v.grad = g
+			return
+		}
+		t.Engine.Free(g)
+	}
+}
+
+// Backward gives the sum of the losses on the tape back to its leaves, and
+// empties the tape.
+func (t *Tape) Backward() error {
+	for t.err == nil && len(t.ops) > 0 {
+		t.pop()
+	}
+	err := t.err
+	t.Reset()
+	return err
+}
+
+// pop goes back through the last operation.
+func (t *Tape) pop() {
+	o := t.ops[len(t.ops)-1]
+	t.ops[len(t.ops)-1] = op{}
+	t.ops = t.ops[:len(t.ops)-1]
+	switch {
+	case o.back == nil:
+	case o.out == nil:
+		o.back(nil)
+	case o.out.grad != nil:
+		o.back(o.out.grad)
+	}
+	t.free(o)
+}
+
+func (t *Tape) free(o op) {
+	for _, x := range o.held {
+		t.Engine.Free(x)
+	}
+	if o.out == nil {
+		return
+	}
+	if o.out.grad != nil {
+		t.Engine.Free(o.out.grad)
+		o.out.grad = nil
+	}
+	if o.out.owned {
+		t.Engine.Free(o.out.Value)
+		o.out.owned, o.out.Value = false, nil
+	}
+}
+
+// Reset empties the tape and frees what it owns. An error is forgotten.
+func (t *Tape) Reset() {
+	for i, o := range t.ops {
+		t.free(o)
+		t.ops[i] = op{}
+	}
+	for _, x := range t.temps {
+		t.Engine.Free(x)
+	}
+	t.ops, t.temps = t.ops[:0], t.temps[:0]
+	clear(t.leaves)
+	t.draws, t.err = 0, nil
+}
+
+// Checkpoint does f without keeping what it computes on its way, and does it
+// again when the gradient comes by: memory for time. f must depend on its
+// arguments and on leaves alone, and return values that it computed.
+func (t *Tape) Checkpoint(f func(t *Tape, xs []*Var) []*Var, xs ...*Var) []*Var {
+	if t.bad(xs...) {
+		return nil
+	}
+	draws := t.draws
+	once := &Tape{Engine: t.Engine, Train: t.Train, Frozen: true, Seed: t.Seed, draws: draws, replay: t.replay}
+	in := make([]*Var, len(xs))
+	needs := !t.Frozen
+	for i, x := range xs {
+		in[i] = once.Const(x.Value)
+		needs = needs || x.needs
+	}
+	inner := f(once, in)
+	if once.err != nil {
+		t.Fail(once.err)
+		return nil
+	}
+	t.draws = once.draws
+	outs := make([]*Var, len(inner))
+	for i, y := range inner {
+		if !y.owned {
+			t.failf("checkpoint: output %d was not computed inside", i)
+			return nil
+		}
+		outs[i] = &Var{Value: y.Value, owned: true, needs: needs}
+		y.owned = false // it outlives the inner tape
+	}
+	once.Reset()
+	// The way back lies above the outputs, so that their gradients are whole when
+	// it is taken, and they are freed after it.
+	for _, y := range outs {
+		t.ops = append(t.ops, op{out: y})
+	}
+	if needs {
+		t.ops = append(t.ops, op{back: func(*engine.Tensor) { t.again(f, xs, outs, draws) }})
+	}
+	return outs
+}
+
+// again repeats f with a record and goes back through it.
+func (t *Tape) again(f func(t *Tape, xs []*Var) []*Var, xs, outs []*Var, draws uint64) {
+	sub := &Tape{Engine: t.Engine, Train: t.Train, Frozen: t.Frozen, Seed: t.Seed, draws: draws, replay: true, leaves: t.leaves}
+	if sub.leaves == nil {
+		t.leaves = map[*engine.Tensor]*Var{}
+		sub.leaves = t.leaves
+	}
+	in := make([]*Var, len(xs))
+	for i, x := range xs {
+		in[i] = &Var{Value: x.Value, needs: x.needs}
+	}
+	inner := f(sub, in)
+	for i, y := range inner {
+		y.grad, outs[i].grad = outs[i].grad, nil
+	}
+	for sub.err == nil && len(sub.ops) > 0 {
+		sub.pop()
+	}
+	if sub.err != nil {
+		t.Fail(sub.err)
+	}
+	for i, x := range xs {
+		if in[i].grad != nil {
+			t.give(x, func(g *engine.Tensor) { t.Engine.Copy(g, in[i].grad) })
+			t.Engine.Free(in[i].grad)
+		}
+	}
+	for _, x := range sub.temps {
+		t.Engine.Free(x)
+	}
+}

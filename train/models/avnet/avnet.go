@@ -1,0 +1,121 @@
+// Package avnet is the network of the Audiovision-MNIST experiments: a small
+// LeNet for written digits, a small convolutional net for MFCCs of spoken ones,
+// and a classifier over both.
+//
+// The encoders are those of Ma et al., "SMIL: Multimodal Learning with Severely
+// Missing Modality" (AAAI 2021), whose features have 160 and 320 values. Since
+// distillation compares them, the sound's go on through its linear layer of 160.
+// 84,356 parameters.
+package avnet
+
+import (
+	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/train/autograd"
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/nn"
+)
+
+// Sizes of the inputs, and of the features.
+const (
+	ImageSize = 28
+	SoundSize = 20 // coefficients, and frames
+	Features  = 160
+	hidden    = 64
+)
+
+// Options are what may be varied. The zero Options is the published network.
+type Options struct {
+	Classes int // default 10
+	// Image and Sound are the places of the modalities in the data set; with both
+	// 0, image is 0 and sound 1.
+	Image, Sound int
+	// NoDropout leaves dropout out, for tests of gradients.
+	NoDropout bool
+}
+
+// Net is the network.
+type Net struct {
+	o      Options
+	params *nn.Params
+
+	conv1, conv2        *nn.Conv
+	sound               [3]*nn.Conv
+	norms               [3]*nn.Norm
+	soundFC, fuse, last *nn.Linear
+}
+
+// New makes the network on e, its parameters started from the seed.
+func New(e engine.Engine, o Options, seed uint64) (*Net, error) {
+	if o.Classes == 0 {
+		o.Classes = 10
+	}
+	if o.Image == o.Sound {
+		o.Image, o.Sound = 0, 1
+	}
+	var b nn.Builder
+	n := &Net{o: o}
+	valid := func(k int) engine.Window { return engine.Window{Kernel: [3]int{1, k, k}} }
+	n.conv1 = b.Conv("image.conv1", 1, 5, valid(5), true)
+	n.conv2 = b.Conv("image.conv2", 5, 10, valid(5), true)
+	channels := [...]int{1, 32, 48, 20}
+	for i, name := range [...]string{"1", "2", "3"} {
+		n.sound[i] = b.Conv("sound.conv"+name, channels[i], channels[i+1], valid(2), true)
+		n.norms[i] = b.BatchNorm("sound.norm"+name, channels[i+1], 0)
+	}
+	n.soundFC = b.Linear("sound.fc", 20*4*4, Features)
+	n.fuse = b.Linear("fuse", 2*Features, hidden)
+	n.last = b.Linear("classify", hidden, o.Classes)
+	var err error
+	n.params, err = b.Build(e, seed)
+	return n, err
+}
+
+// Params returns the network's parameters.
+func (n *Net) Params() *nn.Params { return n.params }
+
+func (n *Net) drop(t *autograd.Tape, x *autograd.Var, p float32) *autograd.Var {
+	if n.o.NoDropout {
+		return x
+	}
+	return t.Dropout(x, p)
+}
+
+// Encode returns features [B 2][160], those of the image first.
+func (n *Net) Encode(t *autograd.Tape, b nn.Batch) nn.Code {
+	f := [2]*autograd.Var{}
+	f[n.o.Image] = n.image(t, b.Inputs[n.o.Image])
+	f[n.o.Sound] = n.encodeSound(t, b.Inputs[n.o.Sound])
+	both := t.Concat(f[0], f[1])
+	return nn.Code{Features: t.View(both, 2*len(b.Present), Features)}
+}
+
+// image takes [B][1][1][28][28] to [B][160].
+func (n *Net) image(t *autograd.Tape, x *autograd.Var) *autograd.Var {
+	half := engine.Window{Kernel: [3]int{1, 2, 2}, Stride: [3]int{1, 2, 2}}
+	x = t.ReLU(t.MaxPool(n.conv1.Forward(t, x), half))
+	x = n.drop(t, n.conv2.Forward(t, x), .5)
+	return t.Rows(t.ReLU(t.MaxPool(x, half)))
+}
+
+// encodeSound takes [B][1][1][20][20] to [B][160].
+func (n *Net) encodeSound(t *autograd.Tape, x *autograd.Var) *autograd.Var {
+	for i, c := range n.sound {
+		x = n.norms[i].Forward(t, c.Forward(t, x), nil)
+	}
+	x = t.MaxPool(x, engine.Window{Kernel: [3]int{1, 2, 2}, Stride: [3]int{1, 4, 4}})
+	x = n.drop(t, t.Rows(x), .25)
+	return t.ReLU(n.drop(t, n.soundFC.Forward(t, x), .25))
+}
+
+// Decode returns logits [B][Classes].
+func (n *Net) Decode(t *autograd.Tape, c nn.Code) *autograd.Var {
+	x := c.Features
+	if s := x.Shape(); len(s) == 2 {
+		x = t.View(x, s[0]/2, 2*Features)
+	}
+	x = n.drop(t, t.ReLU(n.fuse.Forward(t, x)), .6)
+	return n.last.Forward(t, x)
+}
+
+// Modalities is the order that Options assumes where it says nothing.
+func Modalities() modality.Set { return modality.MustSet("image", "sound") }

@@ -1,0 +1,200 @@
+// Package unet3d is a residual 3-D U-Net over several modalities, of the
+// topology of the MCKD paper (Wang et al., "Learnable Cross-modal Knowledge
+// Distillation for Multi-modal Learning with Missing Modality", and its
+// successor): one encoder for all modalities, which are folded into the batch;
+// what stands for a missing modality is imputed at the bottom; and on every
+// level the modalities' features are joined, mixed by a 1x1x1 convolution and
+// added on the way up. Regions overlap, so each is a sigmoid of its own.
+package unet3d
+
+import (
+	"fmt"
+
+	"github.com/lacuna-ml/lacuna/train/autograd"
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/nn"
+	"github.com/lacuna-ml/lacuna/train/tensor"
+)
+
+// Options describe the network.
+type Options struct {
+	Modalities int // required
+	Regions    int // default 3
+	Width      int // channels of the stem; default 8. Each level down doubles them.
+	Depth      int // halvings below the stem; default 3
+	// FullStem keeps the input's size in the stem; else it halves H and W, as
+	// published, and the output is interpolated.
+	FullStem bool
+	// Standardise standardises the weights of convolutions, as published.
+	Standardise bool
+	// Checkpoint keeps no activation inside a level and computes them again for
+	// the gradient: about a third more time, and memory for one level at a time.
+	Checkpoint bool
+}
+
+const slope = 0.01 // of LeakyReLU
+
+// Net is the network.
+type Net struct {
+	o      Options
+	params *nn.Params
+
+	stem     unit
+	down     []residual // level i+1 of i
+	bottom   unit       // joins the modalities at the bottom
+	up       []*nn.Conv // to level i, from i+1
+	mix      []unit     // skips of level i
+	after    []residual // on level i, after the skip is added
+	classify *nn.Conv
+}
+
+// unit is a convolution, a norm and an activation.
+type unit struct {
+	conv *nn.Conv
+	norm *nn.Norm
+}
+
+func (u unit) forward(t *autograd.Tape, x, res *autograd.Var) *autograd.Var {
+	return u.norm.Forward(t, u.conv.Forward(t, x), res)
+}
+
+// residual is act(norm(conv(act(norm(conv(x))))) + shortcut).
+type residual struct {
+	first, second unit
+	shortcut      *unit // nil for x itself
+}
+
+func (r residual) forward(t *autograd.Tape, x *autograd.Var) *autograd.Var {
+	short := x
+	if r.shortcut != nil {
+		short = r.shortcut.forward(t, x, nil)
+	}
+	return r.second.forward(t, r.first.forward(t, x, nil), short)
+}
+
+// New makes the network on e, its parameters started from the seed.
+func New(e engine.Engine, o Options, seed uint64) (*Net, error) {
+	if o.Modalities < 1 || o.Modalities > 16 || o.Width < 0 || o.Width > 1024 || o.Depth < 0 || o.Depth > 6 || o.Regions < 0 {
+		return nil, fmt.Errorf("unet3d: %+v: want 1 to 16 modalities, width to 1024, depth to 6", o)
+	}
+	if o.Regions == 0 {
+		o.Regions = 3
+	}
+	if o.Width == 0 {
+		o.Width = 8
+	}
+	if o.Depth == 0 {
+		o.Depth = 3
+	}
+	n := &Net{o: o}
+	m := maker{o: o}
+	width := func(level int) int { return o.Width << level }
+	stem := engine.Cube(3, false)
+	if !o.FullStem {
+		stem.Stride = [3]int{1, 2, 2}
+	}
+	n.stem = m.unit("stem", 1, width(0), stem, slope)
+	for l := range o.Depth {
+		n.down = append(n.down, m.residual(fmt.Sprintf("down%d", l+1), width(l), width(l+1), 2))
+	}
+	point := engine.Cube(1, false)
+	n.bottom = m.unit("bottom", o.Modalities*width(o.Depth), width(o.Depth), point, slope)
+	double := engine.Window{Kernel: [3]int{2, 2, 2}, Stride: [3]int{2, 2, 2}}
+	for l := range o.Depth {
+		n.up = append(n.up, m.b.ConvTransposed(fmt.Sprintf("up%d", l), width(l+1), width(l), double, true))
+		n.mix = append(n.mix, m.unit(fmt.Sprintf("mix%d", l), o.Modalities*width(l), width(l), point, slope))
+		n.after = append(n.after, m.residual(fmt.Sprintf("after%d", l), width(l), width(l), 1))
+	}
+	n.classify = m.b.Conv("classify", width(0), o.Regions, point, true)
+	var err error
+	n.params, err = m.b.Build(e, seed)
+	return n, err
+}
+
+// maker adds the parts of the network to a builder.
+type maker struct {
+	b nn.Builder
+	o Options
+}
+
+func (m *maker) unit(name string, in, out int, w engine.Window, slope float32) unit {
+	c := m.b.Conv(name+".conv", in, out, w, false)
+	c.W.Start(nn.FanOut(out * w.Kernel[0] * w.Kernel[1] * w.Kernel[2]))
+	c.Standardise = m.o.Standardise && in*w.Kernel[0]*w.Kernel[1]*w.Kernel[2] > 1
+	return unit{c, m.b.InstanceNorm(name+".norm", out, slope)}
+}
+
+func (m *maker) residual(name string, in, out, stride int) residual {
+	first := engine.Cube(3, false)
+	first.Stride = [3]int{stride, stride, stride}
+	r := residual{first: m.unit(name+".1", in, out, first, slope), second: m.unit(name+".2", out, out, engine.Cube(3, false), slope)}
+	if in != out || stride != 1 {
+		point := engine.Cube(1, false)
+		point.Stride = first.Stride
+		u := m.unit(name+".short", in, out, point, 1)
+		r.shortcut = &u
+	}
+	return r
+}
+
+// Params returns the network's parameters.
+func (n *Net) Params() *nn.Params { return n.params }
+
+// Divisor returns what D, H, W of an input must be multiples of.
+func (n *Net) Divisor() [3]int {
+	d := 1 << n.o.Depth
+	if n.o.FullStem {
+		return [3]int{d, d, d}
+	}
+	return [3]int{d, 2 * d, 2 * d}
+}
+
+func (n *Net) level(t *autograd.Tape, x *autograd.Var, f func(t *autograd.Tape, x *autograd.Var) *autograd.Var) *autograd.Var {
+	if !n.o.Checkpoint {
+		return f(t, x)
+	}
+	out := t.Checkpoint(func(t *autograd.Tape, xs []*autograd.Var) []*autograd.Var {
+		return []*autograd.Var{f(t, xs[0])}
+	}, x)
+	if len(out) == 0 {
+		return &autograd.Var{}
+	}
+	return out[0]
+}
+
+// Encode returns the features of the bottom, [B M][Width 2^Depth] and voxels,
+// and as skips those of each level above, from the top.
+func (n *Net) Encode(t *autograd.Tape, b nn.Batch) nn.Code {
+	if len(b.Inputs) != n.o.Modalities {
+		t.Fail(fmt.Errorf("unet3d: %d modalities, the network is for %d", len(b.Inputs), n.o.Modalities))
+		return nn.Code{}
+	}
+	x := t.Fold(b.Inputs...)
+	if s, d := x.Shape(), n.Divisor(); len(s) == 5 && (s[2]%d[0] != 0 || s[3]%d[1] != 0 || s[4]%d[2] != 0) {
+		t.Fail(fmt.Errorf("unet3d: patches of %v: D, H, W must be multiples of %v", s[2:], d))
+		return nn.Code{}
+	}
+	var c nn.Code
+	x = n.stem.forward(t, x, nil)
+	for _, r := range n.down {
+		c.Skips = append(c.Skips, x)
+		x = n.level(t, x, r.forward)
+	}
+	c.Features = x
+	return c
+}
+
+// Decode returns logits B x Regions x D x H x W.
+func (n *Net) Decode(t *autograd.Tape, c nn.Code) *autograd.Var {
+	x := n.bottom.forward(t, t.Join(c.Features, n.o.Modalities), nil)
+	for l := n.o.Depth - 1; l >= 0; l-- {
+		up := n.up[l].Forward(t, x)
+		skip := n.mix[l].forward(t, t.Join(c.Skips[l], n.o.Modalities), nil)
+		x = n.level(t, t.Add(up, skip), n.after[l].forward)
+	}
+	x = t.To(tensor.Plain, n.classify.Forward(t, x))
+	if !n.o.FullStem {
+		x = t.Upsample(x, [3]int{1, 2, 2}, true)
+	}
+	return x
+}
