@@ -38,8 +38,6 @@ var arrows = map[string][]string{
 	"train/tensor":           {},
 	"train/engine":           {"train/tensor"},
 	"train/engine/reference": {"train/engine", "train/tensor"},
-	"train/tensor":           {},
-	"train/engine":           {"train/tensor"},
 	"train/autograd":         {"train/engine", "train/tensor"},
 	"train/nn":               {"ingest/modality", "train/autograd", "train/engine", "train/tensor"},
 	"train/models":           {"ingest/modality", "train/autograd", "train/engine", "train/nn", "train/tensor"},
