@@ -3,6 +3,8 @@ package conv
 import (
 	"fmt"
 	"testing"
+
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // BenchmarkConv times each pass, in blocks, at each level of the machine.
@@ -20,7 +22,7 @@ func BenchmarkConv(b *testing.B) {
 }
 
 func passes(b *testing.B, l level, s Shape, workers int) {
-	pool := NewPool(workers)
+	pool := pool.New(workers)
 	defer pool.Close()
 	c, err := newAt(s, pool, l)
 	if err != nil {

@@ -1,11 +1,13 @@
 package conv
 
+import "github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
+
 // Conv is a convolution of one shape, its tables made. It is not for
 // concurrent use, nor is its pool.
 type Conv struct {
 	shape    Shape
 	level    level
-	pool     *Pool
+	pool     *pool.Pool
 	forward  gather
 	backward gather
 	weights  weights
@@ -13,15 +15,15 @@ type Conv struct {
 }
 
 // New makes the tables of a convolution, whose passes run on p.
-func New(s Shape, p *Pool) (*Conv, error) { return newAt(s, p, best()) }
+func New(s Shape, p *pool.Pool) (*Conv, error) { return newAt(s, p, best()) }
 
-func newAt(s Shape, p *Pool, l level) (*Conv, error) {
+func newAt(s Shape, p *pool.Pool, l level) (*Conv, error) {
 	s, err := s.normal()
 	if err != nil {
 		return nil, err
 	}
 	c := &Conv{shape: s, level: l, pool: p}
-	workers := make([]*scratch, p.workers)
+	workers := make([]*scratch, p.Workers())
 	for i := range workers {
 		workers[i] = new(scratch)
 	}
@@ -78,7 +80,7 @@ func (c *Conv) pack(g *gather, dst, w, bias []float32, back bool) {
 	atLeast("packed", len(dst), g.packedSize())
 	atLeast("weights", len(w), weightsOf(c.shape))
 	c.packing = packing{g, dst, w, back}
-	c.pool.run(&c.packing, blocks(g.to)*ceilDiv(g.from, g.block))
+	c.pool.Run(&c.packing, blocks(g.to)*ceilDiv(g.from, g.block))
 	c.packing = packing{}
 	padded := dst[g.biasAt:g.packedSize()]
 	clear(padded)
@@ -96,7 +98,7 @@ type packing struct {
 	back   bool
 }
 
-func (p *packing) do(task, _ int) {
+func (p *packing) Do(task, _ int) {
 	k := volume(p.kernel)
 	from := ceilDiv(p.from, p.block)
 	to0, from0 := task/from*Lanes, task%from*p.block
@@ -134,6 +136,6 @@ func (c *Conv) GradData(dx, dy, packed []float32) {
 func (c *Conv) run(g *gather, dst, src, packed []float32) {
 	atLeast("packed", len(packed), g.packedSize())
 	g.dst, g.src, g.packed = dst, src, packed
-	c.pool.run(g, g.tasks())
+	c.pool.Run(g, g.tasks())
 	g.dst, g.src, g.packed = nil, nil, nil
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // levels are those of this machine.
@@ -15,8 +17,6 @@ func levels() []level {
 	}
 	return all
 }
-
-func (l level) String() string { return []string{"portable", "avx2", "avx512"}[l] }
 
 func cube(n int) [3]int { return [3]int{n, n, n} }
 
@@ -52,7 +52,7 @@ var named = []struct {
 }
 
 func TestAgainstReference(t *testing.T) {
-	pool := NewPool(2)
+	pool := pool.New(2)
 	defer pool.Close()
 	for _, l := range levels() {
 		for _, row := range named {
@@ -67,7 +67,7 @@ func TestAgainstReference(t *testing.T) {
 // TestRandomShapes walks through sizes, kernels, strides, paddings and
 // dilations that nobody thought of.
 func TestRandomShapes(t *testing.T) {
-	pool := NewPool(2)
+	pool := pool.New(2)
 	defer pool.Close()
 	count := 120
 	if testing.Short() {
@@ -126,7 +126,7 @@ func TestWorkers(t *testing.T) {
 			p := newProblem(t, s, rand.New(rand.NewPCG(4, uint64(i))))
 			var first results
 			for _, workers := range []int{1, 2, 3, 8} {
-				pool := NewPool(workers)
+				pool := pool.New(workers)
 				got := p.run(t, pool, l)
 				pool.Close()
 				if workers == 1 {

@@ -29,7 +29,7 @@
 //
 // Blocked activations are [N][ceil(C/16)][D][H][W][16]: 16 channels of a voxel
 // are 64 bytes beside each other. Channels that fill up the last block are
-// written as zeros and never looked at. [ToBlocked] and [ToPlain] convert from
+// written as zeros and never looked at. [Converter] goes from
 // and to [N][C][D][H][W]; keep activations blocked from layer to layer. Weights
 // are plain and packed once a step. A first layer of few channels reads plain
 // x (Shape.PlainInput), so that one channel does not cost as much as 16.

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/conv"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // A 3x3 box filter of an image, and what each pixel weighs in the result.
 func Example() {
-	pool := conv.NewPool(2)
+	pool := pool.New(2)
 	defer pool.Close()
 	c, err := conv.New(conv.Shape{
 		N: 1, Cin: 1, Cout: 1,
@@ -26,12 +27,13 @@ func Example() {
 	w := []float32{1, 1, 1, 1, 1, 1, 1, 1, 1}
 
 	x, y := make([]float32, c.InputSize()), make([]float32, c.OutputSize())
-	conv.ToBlocked(pool, x, image, 1, 1, len(image))
+	layouts := conv.Converter{Pool: pool}
+	layouts.ToBlocked(x, image, 1, 1, len(image))
 	packed := make([]float32, c.PackedSize())
 	c.Pack(packed, w, nil)
 	c.Forward(y, x, packed)
 	out := make([]float32, len(image))
-	conv.ToPlain(pool, out, y, 1, 1, len(out))
+	layouts.ToPlain(out, y, 1, 1, len(out))
 	fmt.Println(out)
 
 	dw, db := make([]float32, len(w)), make([]float32, 1)

@@ -212,8 +212,8 @@ func (g *gather) tasks() int {
 	return g.n * blocks(g.to) * g.out[0] * g.chunks
 }
 
-// do computes some output rows of one plane of a block of channels.
-func (g *gather) do(task, worker int) {
+// Do computes some output rows of one plane of a block of channels.
+func (g *gather) Do(task, worker int) {
 	s := g.scratch[worker]
 	chunk := task % g.chunks
 	h0, h1 := chunk*g.out[1]/g.chunks, (chunk+1)*g.out[1]/g.chunks

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // fence returns n floats that end, or else begin, where a page begins that
@@ -38,7 +40,7 @@ func fence(t *testing.T, n int, end bool) []float32 {
 // TestNothingOutside has every tensor end, then begin, at a page that must not
 // be touched: a read or write outside is a fault.
 func TestNothingOutside(t *testing.T) {
-	pool := NewPool(1)
+	pool := pool.New(1)
 	defer pool.Close()
 	for _, l := range levels() {
 		for _, row := range named {
@@ -59,8 +61,8 @@ func TestNothingOutside(t *testing.T) {
 					c.GradWeights(w, db, x, y, work)
 					if l == best() {
 						v := f(p.N * p.Cout * volume(p.out()))
-						ToPlain(pool, v, y, p.N, p.Cout, volume(p.out()))
-						ToBlocked(pool, y, v, p.N, p.Cout, volume(p.out()))
+						(&Converter{Pool: pool}).ToPlain(v, y, p.N, p.Cout, volume(p.out()))
+						(&Converter{Pool: pool}).ToBlocked(y, v, p.N, p.Cout, volume(p.out()))
 					}
 				})
 			}

@@ -12,6 +12,11 @@ const (
 	avx512
 )
 
+func (l level) String() string { return [...]string{"plain Go", "AVX2", "AVX-512"}[l] }
+
+// Instructions names the set of instructions that this machine's kernels use.
+func Instructions() string { return best().String() }
+
 // call is what a kernel is given; internal/asmgen knows its layout. Steps and
 // offsets are in bytes.
 type call struct {

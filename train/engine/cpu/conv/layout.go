@@ -1,11 +1,23 @@
 package conv
 
+import "github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
+
+// Converter moves volumes between the layouts. It is not for concurrent use.
+type Converter struct {
+	Pool *pool.Pool
+	job  conversion // kept here, that it need not be allocated
+}
+
 // ToBlocked writes x, plain [n][c][D][H][W] with size voxels each, in blocks:
 // [n][blocks][D][H][W][16]. Channels that pad the last block are zero.
-func ToBlocked(p *Pool, dst, x []float32, n, c, size int) { convert(p, dst, x, n, c, size, true) }
+func (c *Converter) ToBlocked(dst, x []float32, n, channels, size int) {
+	c.convert(dst, x, n, channels, size, true)
+}
 
 // ToPlain is the inverse of ToBlocked.
-func ToPlain(p *Pool, dst, x []float32, n, c, size int) { convert(p, x, dst, n, c, size, false) }
+func (c *Converter) ToPlain(dst, x []float32, n, channels, size int) {
+	c.convert(x, dst, n, channels, size, false)
+}
 
 // slice is how many voxels a task of a conversion has.
 const slice = 4096
@@ -18,19 +30,19 @@ type conversion struct {
 	block          bool // to blocks
 }
 
-func convert(p *Pool, blocked, plain []float32, n, c, size int, block bool) {
+func (v *Converter) convert(blocked, plain []float32, n, c, size int, block bool) {
 	atLeast("blocked", len(blocked), n*blocks(c)*Lanes*size)
 	atLeast("plain", len(plain), n*c*size)
 	if n*c*size == 0 {
 		return
 	}
-	p.conv = conversion{best(), blocked, plain, n, c, size, block}
-	p.run(&p.conv, n*blocks(c)*ceilDiv(size, slice))
-	p.conv = conversion{}
+	v.job = conversion{best(), blocked, plain, n, c, size, block}
+	v.Pool.Run(&v.job, n*blocks(c)*ceilDiv(size, slice))
+	v.job = conversion{}
 }
 
-// do converts a slice of the voxels of a block.
-func (v *conversion) do(task, _ int) {
+// Do converts a slice of the voxels of a block.
+func (v *conversion) Do(task, _ int) {
 	slices := ceilDiv(v.size, slice)
 	from := task % slices * slice
 	count := min(slice, v.size-from)

@@ -6,13 +6,16 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // side is a convolution with its tensors, to be timed.
 type side struct {
 	Shape
 	c                  *Conv
-	pool               *Pool
+	pool               *pool.Pool
+	layouts            Converter
 	px, py, pdx        []float32 // plain
 	x, y, dx           []float32 // in the layout of c; y is dy too
 	w, dw, b, db       []float32
@@ -20,7 +23,7 @@ type side struct {
 }
 
 func newSide(s Shape, workers int) (*side, error) {
-	pool := NewPool(workers)
+	pool := pool.New(workers)
 	c, err := New(s, pool)
 	if err != nil {
 		return nil, err
@@ -34,7 +37,7 @@ func newSide(s Shape, workers int) (*side, error) {
 	}
 	in, out := s.N*s.Cin*volume(s.In), s.N*s.Cout*volume(c.Out())
 	return &side{
-		Shape: s, c: c, pool: pool,
+		Shape: s, c: c, pool: pool, layouts: Converter{Pool: pool},
 		px: fill(in), py: fill(out), pdx: fill(in),
 		x: fill(c.InputSize()), y: fill(c.OutputSize()), dx: fill(BlockedSize(s.N, s.Cin, s.In)),
 		w: fill(weightsOf(s)), dw: fill(weightsOf(s)), b: fill(s.Cout), db: fill(s.Cout),
@@ -49,17 +52,17 @@ func (s *side) step(plain, backward bool) {
 	x := s.x
 	s.c.Pack(s.packed, s.w, s.b)
 	if plain && !s.PlainInput {
-		ToBlocked(s.pool, s.x, s.px, s.N, s.Cin, in)
+		s.layouts.ToBlocked(s.x, s.px, s.N, s.Cin, in)
 	}
 	s.c.Forward(s.y, x, s.packed)
 	if plain {
-		ToPlain(s.pool, s.py, s.y, s.N, s.Cout, out)
+		s.layouts.ToPlain(s.py, s.y, s.N, s.Cout, out)
 	}
 	if !backward {
 		return
 	}
 	if plain {
-		ToBlocked(s.pool, s.y, s.py, s.N, s.Cout, out)
+		s.layouts.ToBlocked(s.y, s.py, s.N, s.Cout, out)
 	}
 	s.c.GradWeights(s.dw, s.db, s.x, s.y, s.work)
 	if s.PlainInput {
@@ -68,7 +71,7 @@ func (s *side) step(plain, backward bool) {
 	s.c.PackBack(s.back, s.w, nil)
 	s.c.GradData(s.dx, s.y, s.back)
 	if plain {
-		ToPlain(s.pool, s.pdx, s.dx, s.N, s.Cin, in)
+		s.layouts.ToPlain(s.pdx, s.dx, s.N, s.Cin, in)
 	}
 }
 

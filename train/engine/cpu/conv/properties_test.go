@@ -7,13 +7,15 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // TestCentralDifferences compares the gradients with differences of the
 // definition in float64, which knows nothing of gradients. The sum of y dy is
 // linear in x, w and the bias, so differences have no error but rounding.
 func TestCentralDifferences(t *testing.T) {
-	pool := NewPool(1)
+	pool := pool.New(1)
 	defer pool.Close()
 	for i, s := range []Shape{
 		{N: 2, Cin: 2, Cout: 3, In: [3]int{2, 3, 4}, Kernel: cube(3), Pad: cube(1)},
@@ -67,7 +69,7 @@ func double(v []float32) []float64 {
 // results that read it: no more, padding being left out and not multiplied by
 // zero, and no less.
 func TestNaN(t *testing.T) {
-	pool := NewPool(2)
+	pool := pool.New(2)
 	defer pool.Close()
 	for _, l := range levels() {
 		for _, row := range named {
@@ -102,7 +104,7 @@ func TestNaN(t *testing.T) {
 // TestNoAllocations holds that a step after the first allocates nothing.
 func TestNoAllocations(t *testing.T) {
 	for _, plain := range []bool{false, true} {
-		pool := NewPool(2)
+		pool := pool.New(2)
 		defer pool.Close()
 		p := newProblem(t, Shape{N: 1, Cin: 3, Cout: 17, In: cube(9), Kernel: cube(3), Pad: cube(1), PlainInput: plain}, rand.New(rand.NewPCG(1, 2)))
 		c, err := New(p.Shape, pool)
@@ -113,14 +115,15 @@ func TestNoAllocations(t *testing.T) {
 		dx, work := make([]float32, BlockedSize(1, 3, p.In)), make([]float32, c.WorkSize())
 		packed, back := make([]float32, c.PackedSize()), make([]float32, c.PackedBackSize())
 		flat := make([]float32, 17*volume(p.In))
+		layouts := Converter{Pool: pool}
 		step := func() {
 			c.Pack(packed, p.w, p.bias)
 			c.PackBack(back, p.w, nil)
 			c.Forward(y, x, packed)
 			c.GradData(dx, y, back)
 			c.GradWeights(p.w, p.bias, x, y, work)
-			ToPlain(pool, flat, y, 1, 17, volume(p.In))
-			ToBlocked(pool, y, flat, 1, 17, volume(p.In))
+			layouts.ToPlain(flat, y, 1, 17, volume(p.In))
+			layouts.ToBlocked(y, flat, 1, 17, volume(p.In))
 		}
 		if n := testing.AllocsPerRun(20, step); n > 0 {
 			t.Errorf("plain %v: %v allocations a step, want none", plain, n)
@@ -130,13 +133,13 @@ func TestNoAllocations(t *testing.T) {
 
 func TestLayouts(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
-	pool := NewPool(3)
+	pool := pool.New(3)
 	defer pool.Close()
 	for _, c := range []int{1, 3, 8, 15, 16, 17, 24, 33} {
 		for _, size := range []int{1, 7, 8, 127, 129, 1000, slice, slice + 9} {
 			x := random(r, 2*c*size)
 			got, check := guarded(2 * blocks(c) * Lanes * size)
-			ToBlocked(pool, got, x, 2, c, size)
+			(&Converter{Pool: pool}).ToBlocked(got, x, 2, c, size)
 			check(t, "blocked")
 			want := toBlocked(x, 2, c, size)
 			for i, w := range want {
@@ -148,7 +151,7 @@ func TestLayouts(t *testing.T) {
 				}
 			}
 			back, check := guarded(len(x))
-			ToPlain(pool, back, want, 2, c, size)
+			(&Converter{Pool: pool}).ToPlain(back, want, 2, c, size)
 			check(t, "plain")
 			for i := range x {
 				if back[i] != x[i] {
@@ -178,7 +181,7 @@ func TestTransposed(t *testing.T) {
 			want[o*volume(big)+p] = float32(sum)
 		}
 	}
-	pool := NewPool(2)
+	pool := pool.New(2)
 	defer pool.Close()
 	for _, l := range levels() {
 		c, err := newAt(Shape{N: 1, Cin: out, Cout: in, In: big, Kernel: cube(2), Stride: cube(2)}, pool, l)
@@ -197,7 +200,7 @@ func TestTransposed(t *testing.T) {
 // TestGOMAXPROCS demands the same bits for any number of processors.
 func TestGOMAXPROCS(t *testing.T) {
 	p := newProblem(t, Shape{N: 1, Cin: 16, Cout: 17, In: [3]int{5, 9, 30}, Kernel: cube(3), Pad: cube(1)}, rand.New(rand.NewPCG(1, 2)))
-	pool := NewPool(4)
+	pool := pool.New(4)
 	defer pool.Close()
 	first := fmt.Sprint(p.run(t, pool, best()))
 	for _, n := range []int{1, 2, 5} {
@@ -212,7 +215,7 @@ func TestGOMAXPROCS(t *testing.T) {
 
 func TestBadShapes(t *testing.T) {
 	good := Shape{N: 1, Cin: 1, Cout: 1, In: cube(4), Kernel: cube(3)}
-	pool := NewPool(1)
+	pool := pool.New(1)
 	if _, err := New(good, pool); err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +238,7 @@ func TestBadShapes(t *testing.T) {
 }
 
 func TestShortSlicesPanic(t *testing.T) {
-	pool := NewPool(1)
+	pool := pool.New(1)
 	c, err := New(Shape{N: 1, Cin: 1, Cout: 1, In: cube(4), Kernel: cube(3)}, pool)
 	if err != nil {
 		t.Fatal(err)

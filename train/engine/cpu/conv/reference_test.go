@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // The definition, in float64 and in plain layouts: y[n][o] at p is the bias
@@ -139,7 +141,7 @@ func toPlain(t *testing.T, what string, x []float32, n, c, size int) []float32 {
 }
 
 // run does all passes with outputs poisoned and inputs between NaNs.
-func (p *problem) run(t *testing.T, pool *Pool, l level) results {
+func (p *problem) run(t *testing.T, pool *pool.Pool, l level) results {
 	t.Helper()
 	c, err := newAt(p.Shape, pool, l)
 	if err != nil {

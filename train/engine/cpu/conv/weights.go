@@ -101,7 +101,7 @@ func (g *weights) slabSize() int {
 
 func (g *weights) tasks() int { return g.slabs * g.pairs() }
 
-func (g *weights) do(task, worker int) {
+func (g *weights) Do(task, worker int) {
 	s := g.scratch[worker]
 	pair := task % g.pairs()
 	slab := g.work[task/g.pairs()*g.slabSize():][:g.slabSize()]
@@ -276,7 +276,7 @@ const strip = 4096
 
 func (r *reduction) tasks() int { return ceilDiv(r.slabSize(), strip) }
 
-func (r *reduction) do(task, _ int) {
+func (r *reduction) Do(task, _ int) {
 	lo, hi := task*strip, min((task+1)*strip, r.slabSize())
 	for d := 1; d < r.slabs; d *= 2 {
 		for s := 0; s+d < r.slabs; s += 2 * d {
@@ -299,7 +299,7 @@ type unpacking struct {
 	dw []float32
 }
 
-func (u *unpacking) do(task, _ int) {
+func (u *unpacking) Do(task, _ int) {
 	s, k := u.shape, volume(u.shape.Kernel)
 	src := u.work[task*u.pairSize():][:u.pairSize()]
 	o0, i0 := task/u.sources()*Lanes, task%u.sources()*u.block
@@ -333,10 +333,10 @@ func (c *Conv) GradWeights(dw, db, x, dy, work []float32) {
 	atLeast("work", len(work), c.WorkSize())
 	g := &c.weights
 	g.x, g.dy, g.work = x, dy, work
-	c.pool.run(g, g.tasks())
-	c.pool.run(&g.reduce, g.reduce.tasks())
+	c.pool.Run(g, g.tasks())
+	c.pool.Run(&g.reduce, g.reduce.tasks())
 	g.unpack.dw = dw
-	c.pool.run(&g.unpack, g.pairs())
+	c.pool.Run(&g.unpack, g.pairs())
 	g.unpack.dw = nil
 	if db != nil {
 		atLeast("db", len(db), c.shape.Cout)

@@ -1,0 +1,182 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/conv"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
+	"github.com/lacuna-ml/lacuna/train/tensor"
+)
+
+// Options say how to compute.
+type Options struct {
+	Workers int  // goroutines that share a kernel's work; 0 is GOMAXPROCS
+	Poison  bool // new tensors are full of NaN, for tests that look for what is not written
+}
+
+// device is the engine.
+type device struct {
+	o       Options
+	pool    *pool.Pool
+	layouts conv.Converter
+	convs   map[conv.Shape]*convolution
+	mem     memory
+	job     spread
+}
+
+// New returns a device. Close ends its workers.
+func New(o Options) engine.Engine {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	d := &device{o: o, pool: pool.New(o.Workers), convs: map[conv.Shape]*convolution{}}
+	d.layouts.Pool = d.pool
+	return d
+}
+
+func (d *device) Name() string {
+	return fmt.Sprintf("cpu, %s, %d workers", conv.Instructions(), d.o.Workers)
+}
+
+func (d *device) Close() error {
+	d.pool.Close()
+	clear(d.convs)
+	d.mem = memory{}
+	return nil
+}
+
+func (d *device) Wait() error { return nil }
+
+// buffer is the memory of a tensor.
+type buffer struct {
+	v     []float32 // as many as the tensor takes
+	whole []float32 // what to give back; nil where it is another tensor's
+}
+
+// values returns the floats of t as they are stored.
+func values(t *engine.Tensor) []float32 { return t.Buf.(*buffer).v }
+
+// header is a tensor and what it points to, in one piece of memory.
+type header struct {
+	t     engine.Tensor
+	b     buffer
+	shape [5]int
+}
+
+func tensorOf(s tensor.Shape, l tensor.Layout, v, whole []float32) *engine.Tensor {
+	h := &header{b: buffer{v, whole}}
+	h.t = engine.Tensor{Shape: append(tensor.Shape(h.shape[:0]), s...), Layout: l, Buf: &h.b}
+	return &h.t
+}
+
+func (d *device) New(s tensor.Shape, l tensor.Layout) *engine.Tensor {
+	n := tensor.Floats(s, l)
+	whole := d.mem.take(n)
+	if d.o.Poison {
+		for i := range whole {
+			whole[i] = float32(math.NaN())
+		}
+	}
+	return tensorOf(s, l, whole[:n], whole)
+}
+
+func (d *device) Free(t *engine.Tensor) {
+	b := t.Buf.(*buffer)
+	if b.whole == nil {
+		panic(fmt.Sprintf("cpu: %v: freed twice, or a view", t))
+	}
+	d.mem.give(b.whole)
+	*b = buffer{}
+}
+
+func (d *device) Slice(t *engine.Tensor, off int, s tensor.Shape) *engine.Tensor {
+	if off%engine.Align != 0 || t.Layout != tensor.Plain || off+s.Len() > t.Shape.Len() {
+		panic(fmt.Sprintf("cpu: no slice %v at %d of %v", s, off, t))
+	}
+	return tensorOf(s, tensor.Plain, values(t)[off:off+s.Len()], nil)
+}
+
+func (d *device) View(t *engine.Tensor, s tensor.Shape) *engine.Tensor {
+	if s.Len() != t.Shape.Len() || t.Layout == tensor.Blocked && !viewable(t.Shape, s) {
+		panic(fmt.Sprintf("cpu: no view %v of %v", s, t))
+	}
+	return tensorOf(s, t.Layout, values(t), nil)
+}
+
+// viewable reports whether blocked tensors of both shapes lie in memory alike.
+func viewable(a, b tensor.Shape) bool {
+	return len(b) == 5 && slices.Equal(a[2:], b[2:]) &&
+		(a[1] == b[1] || min(a[1], b[1])%tensor.Lanes == 0)
+}
+
+func (d *device) Write(t *engine.Tensor, plain []float32) {
+	plain = plain[:t.Shape.Len()]
+	if t.Layout == tensor.Plain {
+		copy(values(t), plain)
+		return
+	}
+	d.layouts.ToBlocked(values(t), plain, t.Shape[0], t.Shape[1], t.Shape.Voxels())
+}
+
+func (d *device) Read(plain []float32, t *engine.Tensor) error {
+	plain = plain[:t.Shape.Len()]
+	if t.Layout == tensor.Plain {
+		copy(plain, values(t))
+		return nil
+	}
+	d.layouts.ToPlain(plain, values(t), t.Shape[0], t.Shape[1], t.Shape.Voxels())
+	return nil
+}
+
+func (d *device) Memory() engine.Memory { return d.mem.Memory }
+
+// memory keeps what is freed, by size.
+type memory struct {
+	engine.Memory
+	free map[int][][]float32
+}
+
+// take returns at least n floats.
+func (m *memory) take(n int) []float32 {
+	size := (max(n, 1) + tensor.Lanes - 1) / tensor.Lanes * tensor.Lanes
+	m.InUse += int64(size) * 4
+	m.Peak = max(m.Peak, m.InUse)
+	if list := m.free[size]; len(list) > 0 {
+		v := list[len(list)-1]
+		m.free[size] = list[:len(list)-1]
+		return v
+	}
+	m.Held += int64(size) * 4
+	return make([]float32, size)
+}
+
+func (m *memory) give(v []float32) {
+	m.InUse -= int64(len(v)) * 4
+	if m.free == nil {
+		m.free = map[int][][]float32{}
+	}
+	m.free[len(v)] = append(m.free[len(v)], v)
+}
+
+// spread is a range of items that tasks share.
+type spread struct {
+	n, tasks int
+	f        func(lo, hi int)
+}
+
+func (s *spread) Do(task, _ int) { s.f(task*s.n/s.tasks, (task+1)*s.n/s.tasks) }
+
+// worth is how many floats of work a task has at least.
+const worth = 1 << 14
+
+// each calls f for parts of n items, each of which is some floats of work.
+func (d *device) each(n, floats int, f func(lo, hi int)) {
+	tasks := min(n, max(1, n*max(floats, 1)/worth), 64)
+	d.job = spread{n, tasks, f}
+	d.pool.Run(&d.job, tasks)
+	d.job = spread{}
+}
