@@ -54,6 +54,32 @@ func (t *Tape) Gate(x, gate *Var) *Var {
 	})
 }
 
+// Gather returns samples index[n] of x, zeros where that is negative. A sample
+// may be taken more than once.
+func (t *Tape) Gather(x *Var, index []int) *Var {
+	if t.bad(x) {
+		return &Var{}
+	}
+	if len(x.Shape()) == 0 || len(index) == 0 {
+		return t.failf("gather: %d samples of %v", len(index), x.Shape())
+	}
+	at := make([]float32, len(index))
+	for n, k := range index {
+		if k >= x.Shape()[0] {
+			return t.failf("gather: sample %d of %v", k, x.Shape())
+		}
+		at[n] = float32(k)
+	}
+	shape := append(tensor.Shape(nil), x.Shape()...)
+	shape[0] = len(index)
+	from := t.Temp(at, tensor.Plain, len(index)).Value
+	y := t.result(shape, x.Value.Layout, x)
+	t.Engine.Gather(y.Value, x.Value, from)
+	return t.record(y, func(dy *engine.Tensor) {
+		t.give(x, func(g *engine.Tensor) { t.Engine.GatherGrad(g, dy, from) })
+	})
+}
+
 // Impute gives the missing of M modalities of each sample the mean of those
 // present: x is [B M]..., mask a constant [B][M].
 func (t *Tape) Impute(x *Var, mask *engine.Tensor) *Var {

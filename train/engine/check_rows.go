@@ -122,6 +122,28 @@ func (Check) DotSamples(out, a, b *Tensor) {
 	apart("DotSamples", out, a, b)
 }
 
+// Gather checks shapes and layouts.
+func (Check) Gather(y, x, index *Tensor) {
+	gathered("Gather", y, x, index)
+	apart("Gather", y, x, index)
+}
+
+// GatherGrad checks shapes and layouts.
+func (Check) GatherGrad(dx, dy, index *Tensor) {
+	gathered("GatherGrad", dy, dx, index)
+	apart("GatherGrad", dx, dy, index)
+}
+
+// gathered panics unless many has the samples that index lists of few.
+func gathered(kernel string, many, few, index *Tensor) {
+	samples(kernel, "x", few)
+	samples(kernel, "y", many)
+	if many.Layout != few.Layout || !many.Shape[1:].Equal(few.Shape[1:]) {
+		refuse(kernel, "%v beside %v", many, few)
+	}
+	want(kernel, "index", index, tensor.Plain, many.Shape[0])
+}
+
 // Impute checks shapes and layouts.
 func (Check) Impute(y, x, mask *Tensor) {
 	samples("Impute", "x", x)

@@ -207,6 +207,11 @@ type Samples interface {
 	ScaleSamples(y, x, s *Tensor)
 	// DotSamples writes out[n] = sum of a[n] b[n]; out is plain [N].
 	DotSamples(out, a, b *Tensor)
+	// Gather writes y[n] = x[index[n]], zeros where index[n] is negative. index is
+	// plain [N of y], its values whole. Shapes agree but for the first index.
+	Gather(y, x, index *Tensor)
+	// GatherGrad writes dx[k] = the sum, in order of n, of dy[n] over index[n] = k.
+	GatherGrad(dx, dy, index *Tensor)
 	// Impute writes y[b][m] = x[b][m] where mask[b][m] is not 0, else the mean of
 	// x[b][k] over all k where it is. mask is plain [B][M], no row all 0.
 	Impute(y, x, mask *Tensor)

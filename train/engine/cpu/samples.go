@@ -51,6 +51,44 @@ func (d *device) DotSamples(out, a, b *engine.Tensor) {
 	})
 }
 
+func (d *device) Gather(y, x, index *engine.Tensor) {
+	out, in, from, n := values(y), values(x), values(index), per(y)
+	d.each(y.Shape[0], n, func(lo, hi int) {
+		for p := lo; p < hi; p++ {
+			to := out[p*n : (p+1)*n]
+			if k := int(from[p]); k >= 0 {
+				copy(to, in[k*n:])
+			} else {
+				clear(to)
+			}
+		}
+	})
+}
+
+func (d *device) GatherGrad(dx, dy, index *engine.Tensor) {
+	out, in, from, n := values(dx), values(dy), values(index), per(dx)
+	d.each(dx.Shape[0], n, func(lo, hi int) {
+		for k := lo; k < hi; k++ {
+			to, begun := out[k*n:(k+1)*n], false
+			for p, f := range from {
+				switch {
+				case int(f) != k:
+				case !begun:
+					copy(to, in[p*n:(p+1)*n])
+					begun = true
+				default:
+					for i, v := range in[p*n : (p+1)*n] {
+						to[i] += v
+					}
+				}
+			}
+			if !begun {
+				clear(to)
+			}
+		}
+	})
+}
+
 func (d *device) Impute(y, x, mask *engine.Tensor) {
 	out, in, has, n := values(y), values(x), values(mask), per(x)
 	batch, m := mask.Shape[0], mask.Shape[1]

@@ -35,6 +35,37 @@ func (*device) DotSamples(out, a, b *engine.Tensor) {
 	}
 }
 
+func (*device) Gather(y, x, index *engine.Tensor) {
+	check.Gather(y, x, index)
+	Y, count := samples(y)
+	X, _ := samples(x)
+	for n, k := range values(index) {
+		for i := range count {
+			*Y(n, i) = 0
+			if k >= 0 {
+				*Y(n, i) = *X(int(k), i)
+			}
+		}
+	}
+}
+
+func (*device) GatherGrad(dx, dy, index *engine.Tensor) {
+	check.GatherGrad(dx, dy, index)
+	DX, count := samples(dx)
+	DY, _ := samples(dy)
+	for k := range dx.Shape[0] {
+		for i := range count {
+			sum := 0.0
+			for n, from := range values(index) {
+				if int(from) == k {
+					sum += float64(*DY(n, i))
+				}
+			}
+			*DX(k, i) = float32(sum)
+		}
+	}
+}
+
 func (*device) Impute(y, x, mask *engine.Tensor) {
 	check.Impute(y, x, mask)
 	Y, _ := samples(y)
