@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"train/engine/cpu/conv":  {"train/engine/cpu/pool"},
 	"train/engine/cpu/pool":  {},
 	"train/autograd":         {"train/engine", "train/tensor"},
-	"train/nn":               {"ingest/modality", "train/autograd", "train/engine", "train/tensor"},
+	"train/nn":               {"ingest", "ingest/modality", "train/autograd", "train/engine", "train/tensor"},
 	"train/models":           {"ingest/modality", "train/autograd", "train/engine", "train/nn", "train/tensor"},
 	"train/loss":             {"ingest", "train/autograd", "train/tensor"},
 	"train/optim":            {"train/engine", "train/tensor"},

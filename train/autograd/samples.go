@@ -93,21 +93,6 @@ func (t *Tape) Impute(x *Var, mask *engine.Tensor) *Var {
 	})
 }
 
-// Fold puts inputs [B][C]... of M modalities after each other in the batch:
-// [B M][C]..., n = b M + m. They are plain.
-func (t *Tape) Fold(xs ...*Var) *Var {
-	joined := t.Concat(xs...)
-	if t.bad(joined) {
-		return &Var{}
-	}
-	if joined.Value.Layout != tensor.Plain {
-		return t.failf("fold: %v: want plain", joined.Value)
-	}
-	s := append(tensor.Shape(nil), joined.Shape()...)
-	s[0], s[1] = s[0]*len(xs), s[1]/len(xs)
-	return t.View(joined, s...)
-}
-
 // Join turns [B M][C] and voxels into [B][M C]: modalities folded into the
 // batch become channels beside each other.
 func (t *Tape) Join(x *Var, m int) *Var {

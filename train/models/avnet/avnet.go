@@ -80,16 +80,32 @@ func (n *Net) drop(t *autograd.Tape, x *autograd.Var, p float32) *autograd.Var {
 	return t.Dropout(x, p)
 }
 
-// Encode returns features [B 2][160], those of the image first.
+// Encode returns features [B 2][160]; those of missing modalities are zeros. An
+// encoder sees only the samples that have its modality, so that batch norm's
+// statistics are of real ones.
 func (n *Net) Encode(t *autograd.Tape, b nn.Batch) nn.Code {
-	f := [2]*autograd.Var{}
-	f[n.o.Image] = n.image(t, b.Inputs[n.o.Image])
-	f[n.o.Sound] = n.encodeSound(t, b.Inputs[n.o.Sound])
-	both := t.Concat(f[0], f[1])
-	return nn.Code{Features: t.View(both, 2*len(b.Present), Features)}
+	var all *autograd.Var
+	for m := range 2 {
+		places := b.Has(m, m+1)
+		if len(places) == 0 {
+			continue
+		}
+		x := b.Stack(t, places, 0)
+		if m == n.o.Image {
+			x = n.image(t, x)
+		} else {
+			x = n.encodeSound(t, x)
+		}
+		x = t.Gather(x, nn.Spread(places, 2*len(b.Present), -1))
+		if all != nil {
+			x = t.Add(all, x)
+		}
+		all = x
+	}
+	return nn.Code{Features: all}
 }
 
-// image takes [B][1][1][28][28] to [B][160].
+// image takes [n][1][1][28][28] to [n][160].
 func (n *Net) image(t *autograd.Tape, x *autograd.Var) *autograd.Var {
 	half := engine.Window{Kernel: [3]int{1, 2, 2}, Stride: [3]int{1, 2, 2}}
 	x = t.ReLU(t.MaxPool(n.conv1.Forward(t, x), half))
@@ -97,7 +113,7 @@ func (n *Net) image(t *autograd.Tape, x *autograd.Var) *autograd.Var {
 	return t.Rows(t.ReLU(t.MaxPool(x, half)))
 }
 
-// encodeSound takes [B][1][1][20][20] to [B][160].
+// encodeSound takes [n][1][1][20][20] to [n][160].
 func (n *Net) encodeSound(t *autograd.Tape, x *autograd.Var) *autograd.Var {
 	for i, c := range n.sound {
 		x = n.norms[i].Forward(t, c.Forward(t, x), nil)

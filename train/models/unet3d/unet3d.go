@@ -163,24 +163,34 @@ func (n *Net) level(t *autograd.Tape, x *autograd.Var, f func(t *autograd.Tape, 
 }
 
 // Encode returns the features of the bottom, [B M][Width 2^Depth] and voxels,
-// and as skips those of each level above, from the top.
+// and as skips those of each level above, from the top. A missing modality
+// counts as a volume of zeros, as published, of which one is encoded for all.
 func (n *Net) Encode(t *autograd.Tape, b nn.Batch) nn.Code {
-	if len(b.Inputs) != n.o.Modalities {
-		t.Fail(fmt.Errorf("unet3d: %d modalities, the network is for %d", len(b.Inputs), n.o.Modalities))
+	if b.Modalities() != n.o.Modalities {
+		t.Fail(fmt.Errorf("unet3d: %d modalities, the network is for %d", b.Modalities(), n.o.Modalities))
 		return nn.Code{}
 	}
-	x := t.Fold(b.Inputs...)
+	places, all := b.Has(0, n.o.Modalities), len(b.Present)*n.o.Modalities
+	blank := min(all-len(places), 1)
+	x := b.Stack(t, places, blank)
 	if s, d := x.Shape(), n.Divisor(); len(s) == 5 && (s[2]%d[0] != 0 || s[3]%d[1] != 0 || s[4]%d[2] != 0) {
 		t.Fail(fmt.Errorf("unet3d: patches of %v: D, H, W must be multiples of %v", s[2:], d))
 		return nn.Code{}
 	}
+	index := nn.Spread(places, all, len(places))
+	spread := func(x *autograd.Var) *autograd.Var {
+		if blank == 0 {
+			return x
+		}
+		return t.Gather(x, index)
+	}
 	var c nn.Code
 	x = n.stem.forward(t, x, nil)
 	for _, r := range n.down {
-		c.Skips = append(c.Skips, x)
+		c.Skips = append(c.Skips, spread(x))
 		x = n.level(t, x, r.forward)
 	}
-	c.Features = x
+	c.Features = spread(x)
 	return c
 }
 
