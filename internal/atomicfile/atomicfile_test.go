@@ -2,6 +2,7 @@ package atomicfile_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -169,5 +170,36 @@ func TestTwoWriters(t *testing.T) {
 func ExampleWriteFile() {
 	if err := atomicfile.WriteFile("settings.json", []byte("{}\n"), 0o644); err != nil {
 		panic(err)
+	}
+}
+
+func TestWriteThatFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	put(t, path, "old")
+	boom := errors.New("boom")
+	err := atomicfile.Write(path, 0o600, func(w io.Writer) error {
+		_, err := io.WriteString(w, "half")
+		return errors.Join(err, boom)
+	})
+	if !errors.Is(err, boom) {
+		t.Errorf("got %v, want boom", err)
+	}
+	want(t, path, "old")
+	entries(t, dir, 1)
+}
+
+func TestRename(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	put(t, from, "new")
+	put(t, to, "old")
+	if err := atomicfile.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+	want(t, to, "new")
+	entries(t, dir, 1)
+	if err := atomicfile.Rename(from, to); err == nil {
+		t.Error("no error for a file that is not there")
 	}
 }
