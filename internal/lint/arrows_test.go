@@ -50,6 +50,9 @@ var arrows = map[string][]string{
 	"train/checkpoint":             {"internal/atomicfile", "train/checkpoint/safetensors"},
 	"train/checkpoint/safetensors": {},
 
+	"validate":         {"ingest", "ingest/modality", "ingest/nifti", "preprocess/patch", "validate/metrics"},
+	"validate/metrics": {},
+
 	"internal/atomicfile": {},
 	"internal/lint":       {},
 	"internal/npy":        {},
