@@ -64,8 +64,8 @@ func (t *Tape) Regions(logits *Var, target *engine.Tensor, f func(sums []float32
 		return Loss{tape: t}
 	}
 	s := logits.Shape()
-	if !s.Equal(target.Shape) {
-		t.failf("regions: target %v does not fit logits %v", target.Shape, s)
+	if !s.Equal(target.Shape) || target.Layout != tensor.Plain {
+		t.failf("regions: target %v does not fit logits %v", target, s)
 		return Loss{tape: t}
 	}
 	logits = t.To(tensor.Plain, logits)
@@ -92,10 +92,10 @@ func (t *Tape) Regions(logits *Var, target *engine.Tensor, f func(sums []float32
 // gradient goes to j, the student, alone. It returns the distances, [B][M][M],
 // as well, which are the tape's.
 func (t *Tape) Distances(f *Var, coef *engine.Tensor, p int) (Loss, *engine.Tensor) {
-	if t.bad(f) || !t.folded("distances", f, coef) {
+	if t.bad(f) || !t.folded("distances", f, coef, 3) {
 		return Loss{tape: t}, nil
 	}
-	if s := coef.Shape; len(s) != 3 || s[1] != s[2] || p != 1 && p != 2 {
+	if s := coef.Shape; s[1] != s[2] || p != 1 && p != 2 {
 		t.failf("distances: coefficients %v, power %d: want B x M x M, and 1 or 2", s, p)
 		return Loss{tape: t}, nil
 	}

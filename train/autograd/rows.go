@@ -1,6 +1,8 @@
 package autograd
 
 import (
+	"slices"
+
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/tensor"
 )
@@ -26,7 +28,7 @@ func (t *Tape) MatMul(a, b *Var, s engine.MatSpec) *Var {
 	if inner != bInner {
 		return t.failf("product of %v (transposed %v) and %v (transposed %v): inner sizes %d and %d", as, s.TransA, bs, s.TransB, inner, bInner)
 	}
-	shape := append(append(tensor.Shape(nil), as[:r-2]...), rows, cols)
+	shape := append(slices.Clone(as[:r-2]), rows, cols)
 	c := t.result(shape, tensor.Plain, a, b)
 	t.Engine.MatMul(c.Value, a.Value, b.Value, nil, s)
 	return t.record(c, func(dc *engine.Tensor) {
@@ -53,8 +55,11 @@ func (t *Tape) Linear(x, w, b *Var) *Var {
 		return &Var{}
 	}
 	xs, ws := x.Shape(), w.Shape()
-	if len(xs) != 2 || len(ws) != 2 || xs[1] != ws[1] || b != nil && !b.Shape().Equal(ws[:1]) {
+	if len(xs) != 2 || len(ws) != 2 || xs[1] != ws[1] {
 		return t.failf("linear: weights %v do not fit input %v", ws, xs)
+	}
+	if b != nil && !b.Shape().Equal(ws[:1]) {
+		return t.failf("linear: bias %v does not fit weights %v", b.Shape(), ws)
 	}
 	y := t.result(tensor.Shape{xs[0], ws[0]}, tensor.Plain, x, w, b)
 	t.Engine.MatMul(y.Value, x.Value, w.Value, value(b), engine.MatSpec{TransB: true})
@@ -92,9 +97,9 @@ func (t *Tape) LayerNorm(x, gamma, beta *Var, eps float32) *Var {
 	y, stats := t.result(xs, tensor.Plain, x, gamma, beta), t.Engine.New(tensor.Shape{xs[0], 2}, tensor.Plain)
 	t.Engine.LayerNorm(y.Value, stats, x.Value, gamma.Value, beta.Value, eps)
 	return t.record(y, func(dy *engine.Tensor) {
-		dx, doneX := t.scratch(x)
-		dgamma, doneGamma := t.scratch(gamma)
-		dbeta, doneBeta := t.scratch(beta)
+		dx, doneX := t.part(x)
+		dgamma, doneGamma := t.part(gamma)
+		dbeta, doneBeta := t.part(beta)
 		t.Engine.LayerNormGrad(dx, dgamma, dbeta, dy, x.Value, stats, gamma.Value)
 		doneX()
 		doneGamma()
@@ -105,7 +110,7 @@ func (t *Tape) LayerNorm(x, gamma, beta *Var, eps float32) *Var {
 // Standardise gives each output channel of weights w, [Cout]..., mean 0 and
 // variance 1.
 func (t *Tape) Standardise(w *Var, eps float32) *Var {
-	if t.bad(w) {
+	if t.bad(w) || !t.plain("standardise", w) {
 		return &Var{}
 	}
 	ws := w.Shape()

@@ -1,14 +1,17 @@
 package autograd
 
 import (
+	"slices"
+
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/tensor"
 )
 
-// folded reports whether x's first index is that of mask, [B][M], folded.
-func (t *Tape) folded(what string, x *Var, mask *engine.Tensor) bool {
-	if s := mask.Shape; len(s) < 2 || len(x.Shape()) == 0 || x.Shape()[0] != s[0]*s[1] {
-		t.failf("%s: %v does not fit %v: want as many samples as B x M", what, x.Shape(), s)
+// folded reports whether x's first index is that of a constant, [B][M] and
+// rank - 2 more, folded, or keeps the error.
+func (t *Tape) folded(what string, x *Var, c *engine.Tensor, rank int) bool {
+	if s := c.Shape; len(s) != rank || len(x.Shape()) == 0 || x.Shape()[0] != s[0]*s[1] {
+		t.failf("%s: %v does not fit %v: want as many samples as B x M", what, s, x.Shape())
 		return false
 	}
 	return true
@@ -20,8 +23,7 @@ func (t *Tape) Mask(x *Var, mask *engine.Tensor) *Var {
 	if t.bad(x) {
 		return &Var{}
 	}
-	n := mask.Shape.Len()
-	if len(x.Shape()) == 0 || n == 0 || x.Shape()[0]%n != 0 {
+	if len(x.Shape()) == 0 || mask.Layout != tensor.Plain || x.Shape()[0]%mask.Shape.Len() != 0 {
 		return t.failf("mask: %v does not fit %v", mask.Shape, x.Shape())
 	}
 	y := t.result(x.Shape(), x.Value.Layout, x)
@@ -37,6 +39,9 @@ func (t *Tape) Gate(x, gate *Var) *Var {
 		return &Var{}
 	}
 	m := gate.Shape().Len()
+	if !t.plain("gate", gate) {
+		return &Var{}
+	}
 	if len(x.Shape()) == 0 || x.Shape()[0]%m != 0 {
 		return t.failf("gate: %v does not fit %v", gate.Shape(), x.Shape())
 	}
@@ -70,7 +75,7 @@ func (t *Tape) Gather(x *Var, index []int) *Var {
 		}
 		at[n] = float32(k)
 	}
-	shape := append(tensor.Shape(nil), x.Shape()...)
+	shape := slices.Clone(x.Shape())
 	shape[0] = len(index)
 	from := t.Temp(at, tensor.Plain, len(index)).Value
 	y := t.result(shape, x.Value.Layout, x)
@@ -83,7 +88,7 @@ func (t *Tape) Gather(x *Var, index []int) *Var {
 // Impute gives the missing of M modalities of each sample the mean of those
 // present: x is [B M]..., mask a constant [B][M].
 func (t *Tape) Impute(x *Var, mask *engine.Tensor) *Var {
-	if t.bad(x) || !t.folded("impute", x, mask) {
+	if t.bad(x) || !t.folded("impute", x, mask, 2) {
 		return &Var{}
 	}
 	y := t.result(x.Shape(), x.Value.Layout, x)
@@ -99,11 +104,11 @@ func (t *Tape) Join(x *Var, m int) *Var {
 	if t.bad(x) || !t.volumes("join", x) {
 		return &Var{}
 	}
-	s := append(tensor.Shape(nil), x.Shape()...)
+	s := slices.Clone(x.Shape())
 	if m < 1 || s[0]%m != 0 {
 		return t.failf("join: %v: not of %d modalities", s, m)
 	}
-	if s[1]%tensor.Lanes != 0 {
+	if m > 1 && s[1]%tensor.Lanes != 0 {
 		x = t.To(tensor.Plain, x)
 	}
 	s[0], s[1] = s[0]/m, s[1]*m

@@ -18,6 +18,7 @@ type Var struct {
 	grad  *engine.Tensor
 	into  *engine.Tensor // of a leaf: the caller's tensor for the gradient
 	begun bool           // into holds a part of the gradient
+	base  *Var           // of a view: whose memory it shares, and whose gradient
 }
 
 // Shape returns the shape of v's value.
@@ -42,7 +43,7 @@ type Tape struct {
 	Seed uint64
 
 	ops    []op
-	temps  []*engine.Tensor // freed by Reset: constants and statistics of operations
+	temps  []*engine.Tensor // freed by Reset: constants, and buffers of layers
 	leaves map[*engine.Tensor]*Var
 	draws  uint64
 	replay bool // this is the second time that the operations are done
@@ -58,7 +59,9 @@ type op struct {
 }
 
 // New returns an empty tape in training mode.
-func New(e engine.Engine) *Tape { return &Tape{Engine: e, Train: true} }
+func New(e engine.Engine) *Tape {
+	return &Tape{Engine: e, Train: true, leaves: map[*engine.Tensor]*Var{}}
+}
 
 // Err returns the first operation that did not fit.
 func (t *Tape) Err() error { return t.err }
@@ -113,9 +116,6 @@ func (t *Tape) Variable(x, grad *engine.Tensor) *Var {
 	if v := t.leaves[x]; v != nil {
 		return v
 	}
-	if t.leaves == nil {
-		t.leaves = map[*engine.Tensor]*Var{}
-	}
 	v := &Var{Value: x, into: grad, needs: true, begun: t.Accumulate}
 	t.leaves[x] = v
 	return v
@@ -132,7 +132,7 @@ func (t *Tape) bad(vs ...*Var) bool {
 	}
 	for _, v := range vs {
 		if v == nil || v.Value == nil {
-			t.failf("a value of another tape, or none")
+			t.failf("an operand has no value")
 			return true
 		}
 	}
@@ -165,55 +165,64 @@ func (t *Tape) give(v *Var, write func(g *engine.Tensor)) {
 	if v == nil || !v.needs {
 		return
 	}
-	dst, begun := v.grad, v.grad != nil
-	if v.into != nil {
-		dst, begun = v.into, v.begun
-		v.begun = true
-	}
-	switch {
-	case begun:
-		part := t.Engine.New(v.Value.Shape, v.Value.Layout)
-		write(part)
-		t.Engine.Axpby(dst, 1, part, 1)
-		t.Engine.Free(part)
-	case dst == nil:
-		v.grad = t.Engine.New(v.Value.Shape, v.Value.Layout)
-		write(v.grad)
-	default:
-		write(dst)
-	}
+	g, done := t.part(v)
+	write(g)
+	done()
 }
 
-// scratch lets write fill a tensor that is thrown away where v, which shares a
-// kernel with others that do, needs no gradient; nil where v is nil.
-func (t *Tape) scratch(v *Var) (g *engine.Tensor, done func()) {
-	if v == nil {
-		return nil, func() {}
+// pass gives all of the gradient to y on to v, which is of the same shape and
+// layout: the tensor itself where v has no part of its gradient yet.
+func (t *Tape) pass(v, y *Var) {
+	if v.needs && v.base == nil && v.into == nil && v.grad == nil {
+		v.grad, y.grad = y.grad, nil
+		return
 	}
-	if v.needs && v.into != nil && !v.begun {
+	t.give(v, func(g *engine.Tensor) { t.Engine.Copy(g, y.grad) })
+}
+
+// part returns a tensor to write a part of the gradient to v to, and what to
+// call once it is written. It is nil for a nil v, and thrown away for one that
+// needs no gradient: for kernels that write several at once.
+func (t *Tape) part(v *Var) (g *engine.Tensor, done func()) {
+	switch {
+	case v == nil:
+		return nil, func() {}
+	case v.needs && v.base != nil:
+		g, done = t.part(v.base)
+		return t.Engine.View(g, v.Value.Shape), done
+	case v.needs && v.into != nil && !v.begun:
 		v.begun = true
 		return v.into, func() {}
 	}
 	g = t.Engine.New(v.Value.Shape, v.Value.Layout)
 	return g, func() {
+		sum := v.grad
+		if v.into != nil {
+			sum = v.into
+		}
 		switch {
-		case v.needs && v.into != nil:
-			t.Engine.Axpby(v.into, 1, g, 1)
-		case v.needs && v.grad != nil:
-			t.Engine.Axpby(v.grad, 1, g, 1)
-		case v.needs:
+		case !v.needs:
+		case sum == nil:
 			v.grad = g
 			return
+		default:
+			t.Engine.Axpby(sum, 1, g, 1)
 		}
 		t.Engine.Free(g)
 	}
 }
 
 // Backward gives the sum of the losses on the tape back to its leaves, and
-// empties the tape.
+// empties the tape. Leaves that no loss depends on get zeros. After an error it
+// does nothing else.
 func (t *Tape) Backward() error {
 	for t.err == nil && len(t.ops) > 0 {
 		t.pop()
+	}
+	for _, v := range t.leaves {
+		if t.err == nil && !v.begun {
+			t.Engine.Fill(v.into, 0)
+		}
 	}
 	err := t.err
 	t.Reset()
@@ -262,46 +271,41 @@ func (t *Tape) Reset() {
 		t.Engine.Free(x)
 	}
 	t.ops, t.temps = t.ops[:0], t.temps[:0]
-	clear(t.leaves)
 	t.draws, t.err = 0, nil
+	t.leaves = map[*engine.Tensor]*Var{} // inner tapes have the old one
 }
 
 // Checkpoint does f without keeping what it computes on its way, and does it
-// again when the gradient comes by: memory for time. f must depend on its
-// arguments and on leaves alone, and return values that it computed.
+// again when the gradient comes by: memory for time, and the same bits. f must
+// depend on its arguments and on leaves alone, put no loss on the tape, and
+// return values that it computed, no views of others. After an error they have
+// no values.
 func (t *Tape) Checkpoint(f func(t *Tape, xs []*Var) []*Var, xs ...*Var) []*Var {
 	if t.bad(xs...) {
-		return nil
+		return f(t, xs) // nothing is done, but there are as many outputs
 	}
 	draws := t.draws
-	once := &Tape{Engine: t.Engine, Train: t.Train, Frozen: true, Seed: t.Seed, draws: draws, replay: t.replay}
-	in := make([]*Var, len(xs))
-	needs := !t.Frozen
-	for i, x := range xs {
-		in[i] = once.Const(x.Value)
-		needs = needs || x.needs
-	}
-	inner := f(once, in)
+	once := t.inner(draws)
+	defer once.Reset()
+	outs, needs := f(once, xs), false
+	t.draws = once.draws
 	if once.err != nil {
 		t.Fail(once.err)
-		return nil
+		return outs
 	}
-	t.draws = once.draws
-	outs := make([]*Var, len(inner))
-	for i, y := range inner {
+	for i, y := range outs {
 		if !y.owned {
-			t.failf("checkpoint: output %d was not computed inside", i)
-			return nil
+			t.failf("checkpoint: output %d was not computed inside, is a view or stands twice", i)
+			continue
 		}
-		outs[i] = &Var{Value: y.Value, owned: true, needs: needs}
-		y.owned = false // it outlives the inner tape
+		// It outlives the inner tape.
+		outs[i] = &Var{Value: y.Value, owned: true, needs: y.needs}
+		y.owned = false
+		needs = needs || y.needs
+		t.ops = append(t.ops, op{out: outs[i]})
 	}
-	once.Reset()
 	// The way back lies above the outputs, so that their gradients are whole when
-	// it is taken, and they are freed after it.
-	for _, y := range outs {
-		t.ops = append(t.ops, op{out: y})
-	}
+	// it is taken.
 	if needs {
 		t.ops = append(t.ops, op{back: func(*engine.Tensor) { t.again(f, xs, outs, draws) }})
 	}
@@ -310,17 +314,13 @@ func (t *Tape) Checkpoint(f func(t *Tape, xs []*Var) []*Var, xs ...*Var) []*Var 
 
 // again repeats f with a record and goes back through it.
 func (t *Tape) again(f func(t *Tape, xs []*Var) []*Var, xs, outs []*Var, draws uint64) {
-	sub := &Tape{Engine: t.Engine, Train: t.Train, Frozen: t.Frozen, Seed: t.Seed, draws: draws, replay: true, leaves: t.leaves}
-	if sub.leaves == nil {
-		t.leaves = map[*engine.Tensor]*Var{}
-		sub.leaves = t.leaves
+	for _, y := range outs { // all that used it is done
+		t.Engine.Free(y.Value)
+		y.owned, y.Value = false, nil
 	}
-	in := make([]*Var, len(xs))
-	for i, x := range xs {
-		in[i] = &Var{Value: x.Value, needs: x.needs}
-	}
-	inner := f(sub, in)
-	for i, y := range inner {
+	sub := t.inner(draws)
+	sub.replay = true
+	for i, y := range f(sub, xs) {
 		y.grad, outs[i].grad = outs[i].grad, nil
 	}
 	for sub.err == nil && len(sub.ops) > 0 {
@@ -329,13 +329,12 @@ func (t *Tape) again(f func(t *Tape, xs []*Var) []*Var, xs, outs []*Var, draws u
 	if sub.err != nil {
 		t.Fail(sub.err)
 	}
-	for i, x := range xs {
-		if in[i].grad != nil {
-			t.give(x, func(g *engine.Tensor) { t.Engine.Copy(g, in[i].grad) })
-			t.Engine.Free(in[i].grad)
-		}
-	}
-	for _, x := range sub.temps {
-		t.Engine.Free(x)
-	}
+	sub.Reset()
+}
+
+// inner returns an empty tape with the settings and the leaves of t.
+func (t *Tape) inner(draws uint64) *Tape {
+	s := *t
+	s.ops, s.temps, s.draws = nil, nil, draws
+	return &s
 }

@@ -14,6 +14,17 @@ func (t *Tape) pair(what string, x, y *Var) bool {
 	return true
 }
 
+// plain reports whether all of xs, but for nils, are plain, or keeps the error.
+func (t *Tape) plain(what string, xs ...*Var) bool {
+	for _, x := range xs {
+		if x != nil && x.Value.Layout != tensor.Plain {
+			t.failf("%s: %v: want plain", what, x.Value)
+			return false
+		}
+	}
+	return true
+}
+
 // Add returns x + y.
 func (t *Tape) Add(x, y *Var) *Var {
 	if t.bad(x, y) || !t.pair("add", x, y) {
@@ -22,9 +33,8 @@ func (t *Tape) Add(x, y *Var) *Var {
 	z := t.result(x.Shape(), x.Value.Layout, x, y)
 	t.Engine.Add(z.Value, x.Value, y.Value)
 	return t.record(z, func(dz *engine.Tensor) {
-		for _, v := range [...]*Var{x, y} {
-			t.give(v, func(g *engine.Tensor) { t.Engine.Copy(g, dz) })
-		}
+		t.give(x, func(g *engine.Tensor) { t.Engine.Copy(g, dz) })
+		t.pass(y, z)
 	})
 }
 
@@ -74,7 +84,7 @@ func (t *Tape) Dropout(x *Var, p float32) *Var {
 	if t.bad(x) {
 		return &Var{}
 	}
-	if p < 0 || p >= 1 {
+	if !(p >= 0 && p < 1) {
 		return t.failf("dropout with probability %g: want 0 to below 1", p)
 	}
 	if !t.Train || p == 0 {
@@ -89,18 +99,36 @@ func (t *Tape) Dropout(x *Var, p float32) *Var {
 	})
 }
 
-// View returns x with another shape of as many values: see [engine.Engine].
+// View returns x with another shape of as many values, in the same memory: see
+// [engine.Engine].
 func (t *Tape) View(x *Var, shape ...int) *Var {
 	if t.bad(x) {
 		return &Var{}
 	}
-	if tensor.Shape(shape).Len() != x.Shape().Len() {
-		return t.failf("view of %v as %v", x.Shape(), tensor.Shape(shape))
+	if !viewable(x.Value, shape) {
+		return t.failf("view: %v does not fit %v", tensor.Shape(shape), x.Value)
 	}
-	y := &Var{Value: t.Engine.View(x.Value, shape), needs: x.needs}
-	return t.record(y, func(dy *engine.Tensor) {
-		t.give(x, func(g *engine.Tensor) { t.Engine.Copy(g, t.Engine.View(dy, x.Shape())) })
-	})
+	return &Var{Value: t.Engine.View(x.Value, shape), needs: x.needs, base: x}
+}
+
+// viewable reports whether x can be seen as the shape: see [engine.Engine].
+func viewable(x *engine.Tensor, s tensor.Shape) bool {
+	for _, v := range s {
+		if v < 1 || v > x.Shape.Len() {
+			return false
+		}
+	}
+	if s.Len() != x.Shape.Len() {
+		return false
+	}
+	if x.Layout == tensor.Plain {
+		return true
+	}
+	if len(s) != 5 || s.Voxels() != x.Shape.Voxels() {
+		return false
+	}
+	less, more := min(s[1], x.Shape[1]), max(s[1], x.Shape[1])
+	return less == more || less%tensor.Lanes == 0 && more%less == 0
 }
 
 // Rows returns x as a plain matrix [N][all the rest], in the order of channels,
@@ -108,6 +136,9 @@ func (t *Tape) View(x *Var, shape ...int) *Var {
 func (t *Tape) Rows(x *Var) *Var {
 	if t.bad(x) {
 		return &Var{}
+	}
+	if len(x.Shape()) == 0 {
+		return t.failf("rows: input is %v, want N and more", x.Shape())
 	}
 	if x.Value.Layout == tensor.Blocked {
 		x = t.To(tensor.Plain, x)

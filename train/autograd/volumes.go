@@ -1,6 +1,8 @@
 package autograd
 
 import (
+	"slices"
+
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/tensor"
 )
@@ -19,7 +21,7 @@ func size(s tensor.Shape) [3]int { return [3]int(s[2:5]) }
 // Conv convolves x with weights w, [Cout][Cin][kd][kh][kw], and adds the bias
 // b, [Cout] or nil: see [engine.Volumes].
 func (t *Tape) Conv(x, w, b *Var, win engine.Window) *Var {
-	if t.bad(x, w) || b != nil && t.bad(b) || !t.volumes("conv", x) {
+	if t.bad(x, w) || b != nil && t.bad(b) || !t.volumes("conv", x) || !t.plain("conv", w, b) {
 		return &Var{}
 	}
 	ws, xs := w.Shape(), x.Shape()
@@ -49,8 +51,8 @@ func (t *Tape) giveWeights(w, b *Var, write func(dw, db *engine.Tensor)) {
 	if !w.needs && (b == nil || !b.needs) {
 		return
 	}
-	dw, doneW := t.scratch(w)
-	db, doneB := t.scratch(b)
+	dw, doneW := t.part(w)
+	db, doneB := t.part(b)
 	write(dw, db)
 	doneW()
 	doneB()
@@ -60,7 +62,7 @@ func (t *Tape) giveWeights(w, b *Var, write func(dw, db *engine.Tensor)) {
 // w is [Cin][Cout][kd][kh][kw], as PyTorch has it, and the output the largest
 // volume that win would take to x's size.
 func (t *Tape) ConvTransposed(x, w, b *Var, win engine.Window) *Var {
-	if t.bad(x, w) || b != nil && t.bad(b) || !t.volumes("transposed conv", x) {
+	if t.bad(x, w) || b != nil && t.bad(b) || !t.volumes("transposed conv", x) || !t.plain("transposed conv", w, b) {
 		return &Var{}
 	}
 	ws, xs := w.Shape(), x.Shape()
@@ -70,6 +72,7 @@ func (t *Tape) ConvTransposed(x, w, b *Var, win engine.Window) *Var {
 	if b != nil && !b.Shape().Equal(tensor.Shape{ws[1]}) {
 		return t.failf("transposed conv: bias %v does not fit weights %v", b.Shape(), ws)
 	}
+	x = t.blocked(x)
 	out := win.Transposed(size(xs))
 	if back, err := win.Out(out); err != nil || back != size(xs) {
 		return t.failf("transposed conv: kernel %v, stride %v, padding %v do not fit input %v", win.Kernel, win.Stride, win.Pad, xs)
@@ -105,36 +108,36 @@ func value(v *Var) *engine.Tensor {
 // With s.Frozen, stats are the statistics to use; else it is nil and they are
 // returned, as [N][C][2] or [C][2], until the tape is past them.
 func (t *Tape) Norm(x, gamma, beta, res *Var, stats *engine.Tensor, s engine.NormSpec) (*Var, *engine.Tensor) {
-	if t.bad(x) || gamma != nil && t.bad(gamma, beta) || res != nil && t.bad(res) || !t.volumes("norm", x) {
+	if t.bad(x) || (gamma != nil || beta != nil) && t.bad(gamma, beta) || res != nil && t.bad(res) || !t.volumes("norm", x) {
 		return &Var{}, nil
 	}
 	xs := x.Shape()
-	if gamma != nil && (!gamma.Shape().Equal(tensor.Shape{xs[1]}) || !beta.Shape().Equal(gamma.Shape())) {
+	if gamma != nil && (!gamma.Shape().Equal(xs[1:2]) || !beta.Shape().Equal(xs[1:2])) {
 		return t.failf("norm: gamma %v and beta %v do not fit input %v", gamma.Shape(), beta.Shape(), xs), nil
 	}
 	if res != nil && !res.Shape().Equal(xs) {
 		return t.failf("norm: residual %v does not fit input %v", res.Shape(), xs), nil
 	}
-	if s.Frozen != (stats != nil) {
-		return t.failf("norm: frozen %v, statistics given %v", s.Frozen, stats != nil), nil
+	of := tensor.Shape{xs[0], xs[1], 2}
+	if s.Per == engine.Batch {
+		of = of[1:]
+	}
+	if s.Frozen != (stats != nil) || s.Frozen && !stats.Shape.Equal(of) {
+		return t.failf("norm: statistics %v do not fit input %v: want %v where they are frozen, else none", stats, xs, of), nil
 	}
 	x, res = t.blocked(x), t.blocked(res)
 	var held []*engine.Tensor
 	if stats == nil {
-		shape := tensor.Shape{xs[0], xs[1], 2}
-		if s.Per == engine.Batch {
-			shape = shape[1:]
-		}
-		stats = t.Engine.New(shape, tensor.Plain)
+		stats = t.Engine.New(of, tensor.Plain)
 		held = append(held, stats)
 	}
 	y := t.result(xs, tensor.Blocked, x, gamma, beta, res)
 	t.Engine.Norm(y.Value, stats, x.Value, value(gamma), value(beta), value(res), s)
 	return t.record(y, func(dy *engine.Tensor) {
-		dx, doneX := t.scratch(x)
-		dgamma, doneGamma := t.scratch(gamma)
-		dbeta, doneBeta := t.scratch(beta)
-		dres, doneRes := t.scratch(res)
+		dx, doneX := t.part(x)
+		dgamma, doneGamma := t.part(gamma)
+		dbeta, doneBeta := t.part(beta)
+		dres, doneRes := t.part(res)
 		t.Engine.NormGrad(dx, dgamma, dbeta, dres, dy, y.Value, x.Value, stats, value(gamma), s)
 		doneX()
 		doneGamma()
@@ -222,10 +225,13 @@ func (t *Tape) Concat(xs ...*Var) *Var {
 	if t.bad(xs...) {
 		return &Var{}
 	}
-	shape := append(tensor.Shape(nil), xs[0].Shape()...)
+	shape := slices.Clone(xs[0].Shape())
+	if len(shape) < 2 {
+		return t.failf("concat: %v has no channels", xs[0].Value)
+	}
 	for _, x := range xs[1:] {
 		s := x.Shape()
-		if len(s) < 2 || len(s) != len(shape) || s[0] != shape[0] || !s[2:].Equal(shape[2:]) || x.Value.Layout != xs[0].Value.Layout {
+		if len(s) != len(shape) || s[0] != shape[0] || !s[2:].Equal(shape[2:]) || x.Value.Layout != xs[0].Value.Layout {
 			return t.failf("concat: %v does not fit %v", x.Value, xs[0].Value)
 		}
 		shape[1] += s[1]
@@ -255,7 +261,7 @@ func (t *Tape) Channels(x *Var, from, count int) *Var {
 	if len(xs) < 2 || from < 0 || count < 1 || from+count > xs[1] {
 		return t.failf("channels %d to %d of %v", from, from+count, xs)
 	}
-	shape := append(tensor.Shape(nil), xs...)
+	shape := slices.Clone(xs)
 	shape[1] = count
 	y := t.result(shape, x.Value.Layout, x)
 	t.Engine.Channels(y.Value, 0, x.Value, from, count)
