@@ -152,6 +152,7 @@ func check(t *testing.T, file, imp string) {
 var testKits = []string{
 	"ingest/datasets/datasettest", "ingest/datasets/phantom",
 	"ingest/nifti", "ingest/wav", "ingest/idx", "internal/npy",
+	"train/engine/reference", "train/engine/cpu",
 }
 
 func longest(dir string) string {
