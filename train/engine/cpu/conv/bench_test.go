@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // BenchmarkConv times each pass, in blocks, at each level of the machine.
 func BenchmarkConv(b *testing.B) {
-	for _, l := range levels() {
+	for _, l := range isa.Levels() {
 		for _, s := range []Shape{
 			{N: 1, Cin: 16, Cout: 16, In: cube(64), Kernel: cube(3), Pad: cube(1)},
 			{N: 1, Cin: 32, Cout: 32, In: cube(32), Kernel: cube(3), Pad: cube(1)},
@@ -21,10 +22,10 @@ func BenchmarkConv(b *testing.B) {
 	}
 }
 
-func passes(b *testing.B, l level, s Shape, workers int) {
+func passes(b *testing.B, l isa.Level, s Shape, workers int) {
 	pool := pool.New(workers)
 	defer pool.Close()
-	c, err := newAt(s, pool, l)
+	c, err := New(s, pool, l)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,6 +1,9 @@
 package conv
 
-import "github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
+import (
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
+)
 
 // Conv is a convolution of one shape, its tables made. It is not for
 // concurrent use, nor is its pool.
@@ -14,10 +17,10 @@ type Conv struct {
 	packing  packing
 }
 
-// New makes the tables of a convolution, whose passes run on p.
-func New(s Shape, p *pool.Pool) (*Conv, error) { return newAt(s, p, best()) }
-
-func newAt(s Shape, p *pool.Pool, l level) (*Conv, error) {
+// New makes the tables of a convolution, whose passes run on p with
+// instructions of a level.
+func New(s Shape, p *pool.Pool, use isa.Level) (*Conv, error) {
+	l := level(use.Found())
 	s, err := s.normal()
 	if err != nil {
 		return nil, err

@@ -6,18 +6,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
 // levels are those of this machine.
-func levels() []level {
-	var all []level
-	for l := plain; l <= best(); l++ {
-		all = append(all, l)
-	}
-	return all
-}
-
 func cube(n int) [3]int { return [3]int{n, n, n} }
 
 var named = []struct {
@@ -54,7 +47,7 @@ var named = []struct {
 func TestAgainstReference(t *testing.T) {
 	pool := pool.New(2)
 	defer pool.Close()
-	for _, l := range levels() {
+	for _, l := range isa.Levels() {
 		for _, row := range named {
 			t.Run(fmt.Sprint(l, "/", row.name), func(t *testing.T) {
 				p := newProblem(t, row.Shape, rand.New(rand.NewPCG(1, 2)))
@@ -73,7 +66,7 @@ func TestRandomShapes(t *testing.T) {
 	if testing.Short() {
 		count = 40
 	}
-	for _, l := range levels() {
+	for _, l := range isa.Levels() {
 		t.Run(l.String(), func(t *testing.T) {
 			for seed := range count {
 				r := rand.New(rand.NewPCG(uint64(seed), 3))
@@ -121,7 +114,7 @@ func TestWorkers(t *testing.T) {
 		{N: 1, Cin: 16, Cout: 16, In: [3]int{6, 17, 30}, Kernel: cube(3), Stride: cube(2), Pad: cube(1)},
 		{N: 1, Cin: 4, Cout: 16, In: [3]int{8, 20, 33}, Kernel: cube(3), Pad: cube(1), PlainInput: true},
 	}
-	for _, l := range levels() {
+	for _, l := range isa.Levels() {
 		for i, s := range shapes {
 			p := newProblem(t, s, rand.New(rand.NewPCG(4, uint64(i))))
 			var first results

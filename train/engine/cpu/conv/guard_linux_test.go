@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
@@ -42,12 +43,12 @@ func fence(t *testing.T, n int, end bool) []float32 {
 func TestNothingOutside(t *testing.T) {
 	pool := pool.New(1)
 	defer pool.Close()
-	for _, l := range levels() {
+	for _, l := range isa.Levels() {
 		for _, row := range named {
 			for _, end := range []bool{true, false} {
 				t.Run(fmt.Sprint(l, "/", row.name, "/", end), func(t *testing.T) {
 					p := newProblem(t, row.Shape, rand.New(rand.NewPCG(1, 2)))
-					c, err := newAt(p.Shape, pool, l)
+					c, err := New(p.Shape, pool, l)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -59,7 +60,7 @@ func TestNothingOutside(t *testing.T) {
 					c.Forward(y, x, packed)
 					c.GradData(dx, y, back)
 					c.GradWeights(w, db, x, y, work)
-					if l == best() {
+					if l == isa.Best.Found() {
 						v := f(p.N * p.Cout * volume(p.out()))
 						(&Converter{Pool: pool}).ToPlain(v, y, p.N, p.Cout, volume(p.out()))
 						(&Converter{Pool: pool}).ToBlocked(y, v, p.N, p.Cout, volume(p.out()))

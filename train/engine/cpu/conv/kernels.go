@@ -1,21 +1,15 @@
 package conv
 
-import "unsafe"
+import (
+	"unsafe"
 
-// level is the set of instructions that the kernels use. Sums are taken in an
-// order that depends on it, and so do the last bits of results.
-type level uint8
-
-const (
-	plain level = iota
-	avx2
-	avx512
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 )
 
-func (l level) String() string { return [...]string{"plain Go", "AVX2", "AVX-512"}[l] }
+// level is the set of instructions that the kernels use.
+type level isa.Level
 
-// Instructions names the set of instructions that this machine's kernels use.
-func Instructions() string { return best().String() }
+func (l level) String() string { return isa.Level(l).String() }
 
 // call is what a kernel is given; internal/asmgen knows its layout. Steps and
 // offsets are in bytes.

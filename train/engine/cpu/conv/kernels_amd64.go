@@ -2,28 +2,16 @@
 
 package conv
 
-import "golang.org/x/sys/cpu"
+import "github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 
 //go:generate go run ../../../../internal/asmgen -out .
-
-// best returns the highest level of this machine. The cpu package has asked
-// the system whether it keeps the registers.
-func best() level {
-	switch {
-	case cpu.X86.HasAVX512F && cpu.X86.HasAVX2 && cpu.X86.HasFMA:
-		return avx512
-	case cpu.X86.HasAVX2 && cpu.X86.HasFMA:
-		return avx2
-	}
-	return plain
-}
 
 // tile is the largest number of rows that outer takes.
 func (l level) tile() int {
 	switch l {
-	case avx512:
+	case level(isa.AVX512):
 		return outerTile512
-	case avx2:
+	case level(isa.AVX2):
 		return outerTile256
 	}
 	return portableTile
@@ -32,9 +20,9 @@ func (l level) tile() int {
 // outer is outerPlain.
 func (l level) outer(c *call, rows int) {
 	switch l {
-	case avx512:
+	case level(isa.AVX512):
 		outerAVX512(c, rows)
-	case avx2:
+	case level(isa.AVX2):
 		outerAVX2(c, rows)
 	default:
 		outerPortable(c, rows)
@@ -44,7 +32,7 @@ func (l level) outer(c *call, rows int) {
 // sweepTile is the largest number of rows that sweep takes, 0 where there is
 // no such kernel; weave goes with it.
 func (l level) sweepTile() int {
-	if l == avx512 {
+	if l == level(isa.AVX512) {
 		return sweepTile512
 	}
 	return 0
@@ -54,7 +42,7 @@ func (l level) sweep(c *call, rows int) { sweepAVX512(c, rows) }
 
 // patchTile is the largest patch, 0 where there is no such kernel.
 func (l level) patchTile(cols int) (groups int) {
-	if l == avx512 && cols <= patchCols512 {
+	if l == level(isa.AVX512) && cols <= patchCols512 {
 		return min(patchGroups512, outerTile512/cols)
 	}
 	return 0
@@ -66,7 +54,7 @@ func (l level) weave(c *call) { weaveAVX512(c) }
 
 // transpose is transposePlain.
 func (l level) transpose(dst *float32, dstStep int, src *float32, srcStep int, n, dstNext, srcNext int) {
-	if l == plain {
+	if l == level(isa.Plain) {
 		transposePlain(dst, dstStep, src, srcStep, n, dstNext, srcNext)
 		return
 	}

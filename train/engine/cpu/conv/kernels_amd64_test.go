@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"unsafe"
+
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 )
 
 // TestLayoutOfCalls holds what internal/asmgen takes for granted.
@@ -59,7 +61,8 @@ func randomCall(r *rand.Rand, x, v []float32, init *float32) (call, []tap) {
 func TestKernelsAgainstTwins(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	x, v, dst, init := random(r, 8192), random(r, 8192), random(r, 8192), random(r, Lanes)
-	for _, l := range levels() {
+	for _, known := range isa.Levels() {
+		l := level(known)
 		for rows := 1; rows <= l.tile(); rows++ {
 			t.Run(fmt.Sprint("outer/", l, "/", rows), func(t *testing.T) {
 				for range 20 {
@@ -106,7 +109,8 @@ func TestKernelsAgainstTwins(t *testing.T) {
 func TestTransposeAgainstTwin(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	src := random(r, 4096)
-	for _, l := range levels() {
+	for _, known := range isa.Levels() {
+		l := level(known)
 		for range 50 {
 			got, want := make([]float32, 4096), make([]float32, 4096)
 			ds, ss, n, dn, sn := 4*(8+r.IntN(60)), 4*(8+r.IntN(60)), 1+r.IntN(4), 4*r.IntN(600), 4*r.IntN(600)

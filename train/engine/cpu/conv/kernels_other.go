@@ -2,8 +2,6 @@
 
 package conv
 
-func best() level { return plain }
-
 func (l level) tile() int { return portableTile }
 
 func (l level) outer(c *call, rows int) { outerPortable(c, rows) }

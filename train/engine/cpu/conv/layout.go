@@ -1,11 +1,15 @@
 package conv
 
-import "github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
+import (
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
+)
 
 // Converter moves volumes between the layouts. It is not for concurrent use.
 type Converter struct {
-	Pool *pool.Pool
-	job  conversion // kept here, that it need not be allocated
+	Pool  *pool.Pool
+	Level isa.Level  // of instructions
+	job   conversion // kept here, that it need not be allocated
 }
 
 // ToBlocked writes x, plain [n][c][D][H][W] with size voxels each, in blocks:
@@ -36,7 +40,7 @@ func (v *Converter) convert(blocked, plain []float32, n, c, size int, block bool
 	if n*c*size == 0 {
 		return
 	}
-	v.job = conversion{best(), blocked, plain, n, c, size, block}
+	v.job = conversion{level(v.Level.Found()), blocked, plain, n, c, size, block}
 	v.Pool.Run(&v.job, n*blocks(c)*ceilDiv(size, slice))
 	v.job = conversion{}
 }

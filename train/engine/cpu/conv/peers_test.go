@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
@@ -24,7 +25,7 @@ type side struct {
 
 func newSide(s Shape, workers int) (*side, error) {
 	pool := pool.New(workers)
-	c, err := New(s, pool)
+	c, err := New(s, pool, isa.Best)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
@@ -22,7 +23,7 @@ func TestCentralDifferences(t *testing.T) {
 		{N: 1, Cin: 1, Cout: 2, In: [3]int{3, 4, 5}, Kernel: cube(2), Stride: cube(2), Pad: cube(1), Dilation: [3]int{1, 2, 1}},
 		{N: 1, Cin: 3, Cout: 1, In: [3]int{1, 5, 6}, Kernel: [3]int{1, 3, 5}, Stride: [3]int{1, 1, 2}, Pad: [3]int{0, 2, 1}},
 	} {
-		for _, l := range levels() {
+		for _, l := range isa.Levels() {
 			p := newProblem(t, s, rand.New(rand.NewPCG(9, uint64(i))))
 			got := p.run(t, pool, l)
 			x, w, b := double(p.x), double(p.w), double(p.bias)
@@ -71,7 +72,7 @@ func double(v []float32) []float64 {
 func TestNaN(t *testing.T) {
 	pool := pool.New(2)
 	defer pool.Close()
-	for _, l := range levels() {
+	for _, l := range isa.Levels() {
 		for _, row := range named {
 			t.Run(fmt.Sprint(l, "/", row.name), func(t *testing.T) {
 				p := newProblem(t, row.Shape, rand.New(rand.NewPCG(1, 2)))
@@ -107,7 +108,7 @@ func TestNoAllocations(t *testing.T) {
 		pool := pool.New(2)
 		defer pool.Close()
 		p := newProblem(t, Shape{N: 1, Cin: 3, Cout: 17, In: cube(9), Kernel: cube(3), Pad: cube(1), PlainInput: plain}, rand.New(rand.NewPCG(1, 2)))
-		c, err := New(p.Shape, pool)
+		c, err := New(p.Shape, pool, isa.Best)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,8 +184,8 @@ func TestTransposed(t *testing.T) {
 	}
 	pool := pool.New(2)
 	defer pool.Close()
-	for _, l := range levels() {
-		c, err := newAt(Shape{N: 1, Cin: out, Cout: in, In: big, Kernel: cube(2), Stride: cube(2)}, pool, l)
+	for _, l := range isa.Levels() {
+		c, err := New(Shape{N: 1, Cin: out, Cout: in, In: big, Kernel: cube(2), Stride: cube(2)}, pool, l)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,10 +203,10 @@ func TestGOMAXPROCS(t *testing.T) {
 	p := newProblem(t, Shape{N: 1, Cin: 16, Cout: 17, In: [3]int{5, 9, 30}, Kernel: cube(3), Pad: cube(1)}, rand.New(rand.NewPCG(1, 2)))
 	pool := pool.New(4)
 	defer pool.Close()
-	first := fmt.Sprint(p.run(t, pool, best()))
+	first := fmt.Sprint(p.run(t, pool, isa.Best))
 	for _, n := range []int{1, 2, 5} {
 		old := runtime.GOMAXPROCS(n)
-		got := fmt.Sprint(p.run(t, pool, best()))
+		got := fmt.Sprint(p.run(t, pool, isa.Best))
 		runtime.GOMAXPROCS(old)
 		if got != first {
 			t.Errorf("GOMAXPROCS %d: other results", n)
@@ -216,7 +217,7 @@ func TestGOMAXPROCS(t *testing.T) {
 func TestBadShapes(t *testing.T) {
 	good := Shape{N: 1, Cin: 1, Cout: 1, In: cube(4), Kernel: cube(3)}
 	pool := pool.New(1)
-	if _, err := New(good, pool); err != nil {
+	if _, err := New(good, pool, isa.Best); err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*Shape){
@@ -231,7 +232,7 @@ func TestBadShapes(t *testing.T) {
 	} {
 		s := good
 		spoil(&s)
-		if _, err := New(s, pool); err == nil || !strings.HasPrefix(err.Error(), "conv: ") {
+		if _, err := New(s, pool, isa.Best); err == nil || !strings.HasPrefix(err.Error(), "conv: ") {
 			t.Errorf("%s: got %v, want an error", name, err)
 		}
 	}
@@ -239,7 +240,7 @@ func TestBadShapes(t *testing.T) {
 
 func TestShortSlicesPanic(t *testing.T) {
 	pool := pool.New(1)
-	c, err := New(Shape{N: 1, Cin: 1, Cout: 1, In: cube(4), Kernel: cube(3)}, pool)
+	c, err := New(Shape{N: 1, Cin: 1, Cout: 1, In: cube(4), Kernel: cube(3)}, pool, isa.Best)
 	if err != nil {
 		t.Fatal(err)
 	}

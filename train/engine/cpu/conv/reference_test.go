@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
@@ -141,9 +142,9 @@ func toPlain(t *testing.T, what string, x []float32, n, c, size int) []float32 {
 }
 
 // run does all passes with outputs poisoned and inputs between NaNs.
-func (p *problem) run(t *testing.T, pool *pool.Pool, l level) results {
+func (p *problem) run(t *testing.T, pool *pool.Pool, l isa.Level) results {
 	t.Helper()
-	c, err := newAt(p.Shape, pool, l)
+	c, err := New(p.Shape, pool, l)
 	if err != nil {
 		t.Fatal(err)
 	}
