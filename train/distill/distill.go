@@ -120,3 +120,67 @@ func (o Options) On(t *autograd.Tape, features *autograd.Var, u []float32, prese
 	l, _ := t.Distances(features, coef, power)
 	return l
 }
+
+// Chain returns the derivative by the raw importances u of a function of the
+// weights times scale, whose derivative by those is dw.
+func (o Options) Chain(u, dw []float32, scale float64) []float64 {
+	w := o.Weights(u)
+	du := make([]float64, len(u))
+	switch o.Activation {
+	case "", Softmax:
+		dot := 0.0
+		for i := range w {
+			dot += w[i] * float64(dw[i])
+		}
+		for i := range du {
+			du[i] = scale * w[i] * (float64(dw[i]) - dot)
+		}
+	default:
+		for i := range du {
+			du[i] = scale * float64(dw[i]) * o.slope(float64(u[i]), w[i])
+		}
+	}
+	return du
+}
+
+// slope returns dw/du of an activation that takes each importance alone.
+func (o Options) slope(u, w float64) float64 {
+	switch {
+	case o.Activation == Sigmoid:
+		return w * (1 - w)
+	case o.Activation == ReLU && u <= 0:
+		return 0
+	}
+	return 1
+}
+
+// ChainRatios returns the derivative by u of a function of the ratios w_i/w_j,
+// whose derivative by those is dr, [M][M], teacher first. A clamped ratio is a
+// constant.
+func (o Options) ChainRatios(u []float32, dr []float64) []float64 {
+	m, w := len(u), o.Weights(u)
+	free := o
+	free.Clamp = 0
+	du := make([]float64, m)
+	for i := range m {
+		for j := range m {
+			r := free.Ratio(w, i, j)
+			if i == j || r != o.Ratio(w, i, j) {
+				continue
+			}
+			// d(w_i/w_j) = r (dw_i/w_i - dw_j/w_j), and for softmax dw/w is du less
+			// the same for all.
+			a, b := r, r
+			if o.Activation != "" && o.Activation != Softmax {
+				under := math.Copysign(math.Max(math.Abs(w[j]), floor), w[j])
+				a, b = o.slope(float64(u[i]), w[i])/under, r*o.slope(float64(u[j]), w[j])/under
+				if math.Abs(w[j]) < floor {
+					b = 0
+				}
+			}
+			du[i] += dr[i*m+j] * a
+			du[j] -= dr[i*m+j] * b
+		}
+	}
+	return du
+}

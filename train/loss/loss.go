@@ -11,6 +11,12 @@ import (
 	"github.com/lacuna-ml/lacuna/train/tensor"
 )
 
+// Objective is a task's loss.
+type Objective interface {
+	// On puts the mean loss of a batch's logits on the tape.
+	On(t *autograd.Tape, logits *autograd.Var, targets []ingest.Labels) (autograd.Loss, error)
+}
+
 // Classes is the mean cross-entropy over samples.
 type Classes struct {
 	N int // classes
