@@ -79,9 +79,6 @@ func (p *Pipeline) Run(ctx context.Context, src ingest.Source, subjects iter.Seq
 	}
 }
 
-// errLeft says that the consumer takes no more.
-var errLeft = errors.New("the consumer has left")
-
 // subject does all of one subject's work and emits its events. The last is its
 // end, with the fault if there is one.
 func (p *Pipeline) subject(ctx context.Context, src ingest.Source, s ingest.Subject, emit func(event) bool) error {
@@ -137,16 +134,33 @@ func load(ctx context.Context, src ingest.Source, s ingest.Subject, stages []Sta
 	return src.Load(ctx, s)
 }
 
-// apply puts s through the stages, depth first, so that a sample goes all the
-// way before a stage makes the next.
+// apply is Apply with every sample checked before it goes out.
 func (p *Pipeline) apply(ctx context.Context, src ingest.Source, stages []Stage, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
+	var faulty error
+	err := Apply(ctx, stages, p.Seed, s, func(out *ingest.Sample) bool {
+		if err := out.Check(src.Modalities()); err != nil {
+			faulty = fmt.Errorf("preprocess: as preprocessed: %w", err)
+			return false
+		}
+		return emit(out)
+	})
+	if faulty != nil {
+		return faulty
+	}
+	return err
+}
+
+// errLeft says that the consumer takes no more.
+var errLeft = errors.New("the consumer has left")
+
+// Apply puts s through the stages, depth first, so that a sample goes all the
+// way before a stage makes the next. Where emit returns false it ends with an
+// error.
+func Apply(ctx context.Context, stages []Stage, seed uint64, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if len(stages) == 0 {
-		if err := s.Check(src.Modalities()); err != nil {
-			return fmt.Errorf("preprocess: as preprocessed: %w", err)
-		}
 		if !emit(s) {
 			return errLeft
 		}
@@ -154,9 +168,9 @@ func (p *Pipeline) apply(ctx context.Context, src ingest.Source, stages []Stage,
 	}
 	st := stages[0]
 	var below error
-	err := st.Apply(ctx, Rand(p.Seed, s.Key, st.Name()), s, func(out *ingest.Sample) bool {
+	err := st.Apply(ctx, Rand(seed, s.Key, st.Name()), s, func(out *ingest.Sample) bool {
 		if below == nil {
-			below = p.apply(ctx, src, stages[1:], out, emit)
+			below = Apply(ctx, stages[1:], seed, out, emit)
 		}
 		return below == nil
 	})

@@ -53,7 +53,10 @@ type Query struct {
 // stands around the batches; what is wrong with them is a *[CorruptError].
 // Batches are checked when first read. A directory without a manifest is not a
 // data set: the error is fs.ErrNotExist.
-func Open(dir string) (*Reader, error) {
+//
+// Where splits are named, only their files are opened at all: the others seem
+// empty, and their samples cannot be had from this Reader.
+func Open(dir string, only ...split.Split) (*Reader, error) {
 	text, err := readSmall(filepath.Join(dir, ManifestName), maxManifest)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("shards: %s is not a data set, or was not finished: %w", dir, err)
@@ -74,7 +77,7 @@ func Open(dir string) (*Reader, error) {
 	if l.compression != None || !canMap {
 		r.cache.size = 2
 	}
-	if err := r.open(); err != nil {
+	if err := r.open(only); err != nil {
 		_ = r.Close() // nothing was written that it could lose
 		return nil, err
 	}
@@ -107,15 +110,19 @@ func openRegular(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-func (r *Reader) open() error {
+func (r *Reader) open(only []split.Split) error {
 	if err := r.openSplits(); err != nil {
 		return err
 	}
-	for i, meta := range r.manifest.Files {
+	for _, meta := range r.manifest.Files {
+		if len(only) > 0 && !slices.Contains(only, meta.Split) {
+			continue
+		}
 		f, err := r.openShard(meta)
 		if err != nil {
 			return err
 		}
+		i := len(r.files)
 		r.files = append(r.files, f)
 		x := &r.index[meta.Split-split.Train]
 		for b, batch := range meta.Batches {

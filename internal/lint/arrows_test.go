@@ -46,6 +46,8 @@ var arrows = map[string][]string{
 	"train/models":                 {"ingest/modality", "train/autograd", "train/engine", "train/nn", "train/tensor"},
 	"train/loss":                   {"ingest", "train/autograd", "train/tensor"},
 	"train/optim":                  {"train/engine", "train/tensor"},
+	"train/meta":                   {"ingest", "ingest/modality", "train/autograd", "train/distill", "train/engine", "train/loss", "train/nn", "train/tensor"},
+	"train":                        {"ingest", "ingest/modality", "train/autograd", "train/checkpoint", "train/distill", "train/engine", "train/loss", "train/meta", "train/nn", "train/optim"},
 	"train/distill":                {"ingest/modality", "train/autograd", "train/tensor"},
 	"train/checkpoint":             {"internal/atomicfile", "train/checkpoint/safetensors"},
 	"train/checkpoint/safetensors": {},
@@ -55,6 +57,7 @@ var arrows = map[string][]string{
 
 	"internal/atomicfile": {},
 	"internal/lint":       {},
+	"internal/lab":        {"*"}, // where the halves meet, for the commands
 	"internal/npy":        {},
 	"internal/progress":   {},
 	"internal/cli":        {"internal/version"},

@@ -1,0 +1,91 @@
+package lab
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"context"
+
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train"
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/loss"
+	"github.com/lacuna-ml/lacuna/train/meta"
+	"github.com/lacuna-ml/lacuna/train/models/avnet"
+	"github.com/lacuna-ml/lacuna/train/models/unet3d"
+	"github.com/lacuna-ml/lacuna/train/nn"
+	"github.com/lacuna-ml/lacuna/train/optim"
+)
+
+// model makes the network that a spec describes, for a data set.
+func (s Spec) model(e engine.Engine, d datasets.Dataset) (nn.Model, error) {
+	switch s.Model.Name {
+	case "avnet":
+		image, sound := slices.Index(d.Kinds, datasets.Image), slices.Index(d.Kinds, datasets.Waveform)
+		if len(d.Kinds) != 2 || image < 0 || sound < 0 {
+			return nil, fmt.Errorf("the network avnet is for an image and a sound, %s has %v", d.Name, d.Kinds)
+		}
+		return avnet.New(e, avnet.Options{Classes: len(d.Classes), Image: image, Sound: sound}, s.Train.Seed)
+	case "unet3d":
+		return unet3d.New(e, unet3d.Options{
+			Modalities: d.Modalities.Len(), Regions: len(d.Regions), Width: s.Model.Width, Depth: s.Model.Depth,
+			FullStem: s.Model.FullStem, Standardise: s.Model.Standardise, Checkpoint: s.Model.Checkpoint,
+		}, s.Train.Seed)
+	}
+	return nil, fmt.Errorf("no network %q: there are avnet and unet3d", s.Model.Name)
+}
+
+// objective returns the loss of a data set's task.
+func (s Spec) objective(d datasets.Dataset) loss.Objective {
+	if d.Task == datasets.Classification {
+		return loss.Classes{N: len(d.Classes), Smoothing: s.Smoothing}
+	}
+	r := loss.Regions{}
+	for _, region := range d.Regions {
+		r.Classes = append(r.Classes, region.Classes)
+	}
+	return r
+}
+
+// Trainer returns a trainer that has made no step yet. The data must have been
+// opened with train and val.
+func (s Spec) Trainer(ctx context.Context, d *Data, e engine.Engine, workers int, now func() time.Time) (*train.Trainer, error) {
+	only, err := d.mask(s.Only)
+	if err != nil {
+		return nil, err
+	}
+	hide, err := d.policy(ctx, s.Missing, s.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	augment, scale, err := s.stages(ctx, d, only)
+	if err != nil {
+		return nil, err
+	}
+	t := &train.Trainer{Config: s.Train, Modalities: d.Set.Modalities, Engine: e, Now: now}
+	t.Train, err = stream{data: d, split: split.Train, seed: s.Train.Seed, shuffle: true, hide: hide, only: only,
+		stages: append(augment, scale...), workers: workers}.feed()
+	if err != nil {
+		return nil, err
+	}
+	if s.Train.Meta.Kind != meta.Off {
+		t.Meta, err = stream{data: d, split: split.Val, seed: s.Train.Seed, shuffle: true, only: only, stages: scale}.feed()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if t.Model, err = s.model(e, d.Set); err != nil {
+		return nil, err
+	}
+	t.Objective = s.objective(d.Set)
+	if t.Optimiser, err = optim.New(e, t.Model.Params().Value.Shape.Len(), s.Optimiser); err != nil {
+		return nil, err
+	}
+	return t, t.Start()
+}
+
+// full returns the data set's modalities that a spec uses.
+func (s Spec) full(d *Data) (modality.Mask, error) { return d.mask(s.Only) }

@@ -1,0 +1,122 @@
+package lab
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/shards"
+	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train"
+	"github.com/lacuna-ml/lacuna/train/distill"
+	"github.com/lacuna-ml/lacuna/train/meta"
+	"github.com/lacuna-ml/lacuna/train/optim"
+)
+
+// Spec is everything that decides what a run learns, besides the data's bytes.
+// It is the run's config.json.
+type Spec struct {
+	Preset   string `json:"preset"`
+	Dataset  string `json:"dataset"`
+	Manifest string `json:"manifest"` // id of the data set's manifest
+
+	Epochs    int           `json:"epochs"` // 0: Train.Steps counts
+	Train     train.Config  `json:"train"`
+	Optimiser optim.Options `json:"optimiser"`
+	Model     ModelSpec     `json:"model"`
+
+	// Missing is a policy of package missing, applied to the training samples on
+	// top of what the shards record.
+	Missing string `json:"missing"`
+	// Only are the modalities that the run uses at all; empty is all.
+	Only []string `json:"only,omitempty"`
+	// Input names how values are scaled before the network: see scalings.
+	Input string `json:"input"`
+	// Augment names a set of augmentations of the training samples.
+	Augment string `json:"augment"`
+	// Smoothing is the label smoothing of a classification.
+	Smoothing float64 `json:"smoothing,omitempty"`
+}
+
+// ModelSpec describes a network.
+type ModelSpec struct {
+	Name        string `json:"name"` // "avnet" or "unet3d"
+	Width       int    `json:"width,omitempty"`
+	Depth       int    `json:"depth,omitempty"`
+	FullStem    bool   `json:"full_stem,omitempty"`
+	Standardise bool   `json:"standardise,omitempty"`
+	Checkpoint  bool   `json:"checkpoint,omitempty"`
+}
+
+// Presets are the named starting points of a Spec, by task, the default first.
+func Presets(task datasets.Task) []string {
+	if task == datasets.Segmentation {
+		return []string{"small", "paper"}
+	}
+	return []string{"paper", "best"}
+}
+
+// Preset returns the named preset for a data set.
+func Preset(name string, d datasets.Dataset, m *shards.Manifest) (Spec, error) {
+	all := Presets(d.Task)
+	if name == "" {
+		name = all[0]
+	}
+	if !slices.Contains(all, name) {
+		return Spec{}, fmt.Errorf("no preset %q for %s: there are %s", name, d.Name, strings.Join(all, ", "))
+	}
+	s := Spec{Preset: name, Dataset: d.Name, Manifest: m.ID, Missing: "none", Augment: "none", Input: "none"}
+	s.Train = train.Config{
+		Seed: 1, Drop: train.DropNone, MetaDrop: train.DropNone,
+		Distill: distill.Options{Alpha: .1, Activation: distill.Softmax},
+		Meta:    meta.Options{Kind: meta.Gate, Scale: 1},
+	}
+	if d.Task == datasets.Segmentation {
+		s.segmentation(name)
+	} else {
+		s.classification(name)
+	}
+	return s, nil
+}
+
+// classification is the protocol of the Audiovision-MNIST experiments as far as
+// it is published, and where it is not, as the design says.
+func (s *Spec) classification(name string) {
+	s.Model = ModelSpec{Name: "avnet"}
+	s.Epochs, s.Train.Batch = 60, 32
+	s.Train.Schedule = optim.Schedule{Kind: "step", LR: 1e-3, Every: 20, Factor: .9}
+	s.Optimiser = optim.Options{Kind: "adam", Decay: 1e-2}
+	s.Train.Meta.LR, s.Train.Meta.Decay, s.Train.MetaBatch = 1e-2, 1e-2, 32
+	s.Input = "published"
+	if name == "best" {
+		s.Input, s.Augment = "standard", "digits"
+	}
+}
+
+func (s *Spec) segmentation(name string) {
+	s.Train.Drop, s.Train.Warm = train.DropRandom, 0
+	s.Train.Batch = 2
+	s.Train.Meta.LR, s.Train.Meta.Decay, s.Train.MetaBatch, s.Train.MetaEvery, s.Train.MetaBatches = 1e-2, 5e-4, 1, 100, 20
+	s.Train.MetaDrop = train.DropRandom
+	s.Optimiser = optim.Options{Kind: "sgd", Momentum: .9}
+	s.Train.Schedule = optim.Schedule{Kind: "poly", LR: .05, Power: .9}
+	s.Train.Steps = 1000
+	s.Model = ModelSpec{Name: "unet3d", Width: 8, Depth: 3, FullStem: true}
+	s.Augment = "none"
+	if name == "paper" {
+		s.Optimiser.Momentum, s.Train.Schedule.LR = .99, 1e-2
+		s.Train.Steps, s.Train.Warm = 115_000, 80./115
+		s.Train.MetaEvery = 100
+		s.Model = ModelSpec{Name: "unet3d", Width: 64, Depth: 4, Standardise: true, Checkpoint: true}
+		s.Augment = "volumes"
+	}
+}
+
+// settle fills in what follows from the data.
+func (s *Spec) settle(m *shards.Manifest) {
+	if s.Epochs > 0 {
+		rows := int(m.Split(split.Train).Samples)
+		s.Train.Steps = s.Epochs * ((rows + s.Train.Batch - 1) / max(s.Train.Batch, 1))
+	}
+}
