@@ -21,7 +21,7 @@ func (d *device) of(x, y *engine.Tensor, s engine.Window) *convolution {
 	if c := d.convs[shape]; c != nil {
 		return c
 	}
-	c, err := conv.New(shape, d.pool)
+	c, err := conv.New(shape, d.pool, d.o.Level)
 	if err != nil {
 		panic(err)
 	}

@@ -8,14 +8,16 @@ import (
 
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/conv"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 	"github.com/lacuna-ml/lacuna/train/tensor"
 )
 
 // Options say how to compute.
 type Options struct {
-	Workers int  // goroutines that share a kernel's work; 0 is GOMAXPROCS
-	Poison  bool // new tensors are full of NaN, for tests that look for what is not written
+	Workers int       // goroutines that share a kernel's work; 0 is GOMAXPROCS
+	Level   isa.Level // of instructions; the zero value is the best there are
+	Poison  bool      // new tensors are full of NaN, for tests that look for what is not written
 }
 
 // device is the engine.
@@ -33,13 +35,14 @@ func New(o Options) engine.Engine {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	o.Level = o.Level.Found()
 	d := &device{o: o, pool: pool.New(o.Workers), convs: map[conv.Shape]*convolution{}}
-	d.layouts.Pool = d.pool
+	d.layouts.Pool, d.layouts.Level = d.pool, o.Level
 	return d
 }
 
 func (d *device) Name() string {
-	return fmt.Sprintf("cpu, %s, %d workers", conv.Instructions(), d.o.Workers)
+	return fmt.Sprintf("cpu, %s, %d workers", d.o.Level, d.o.Workers)
 }
 
 func (d *device) Close() error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/conv"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
 )
 
@@ -14,7 +15,7 @@ func Example() {
 	c, err := conv.New(conv.Shape{
 		N: 1, Cin: 1, Cout: 1,
 		In: [3]int{1, 3, 4}, Kernel: [3]int{1, 3, 3}, Pad: [3]int{0, 1, 1},
-	}, pool)
+	}, pool, isa.Best)
 	if err != nil {
 		fmt.Println(err)
 		return
