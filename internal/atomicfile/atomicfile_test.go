@@ -203,3 +203,26 @@ func TestRename(t *testing.T) {
 		t.Error("no error for a file that is not there")
 	}
 }
+
+func TestLock(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no locks")
+	}
+	dir := t.TempDir()
+	lock, err := atomicfile.Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := atomicfile.Lock(dir); !errors.Is(err, atomicfile.ErrBusy) {
+		t.Errorf("second lock: got %v, want ErrBusy", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if lock, err = atomicfile.Lock(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Error(err)
+	}
+}

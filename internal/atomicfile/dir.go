@@ -3,6 +3,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,17 @@ import (
 
 // ErrBusy says that another process is filling the same target.
 var ErrBusy = errors.New("another process is writing it")
+
+// Lock locks an existing directory for this process until the result is closed,
+// or the process ends. Where another one has it, the error is [ErrBusy]. On
+// systems without such locks it only looks whether the directory is there.
+func Lock(dir string) (io.Closer, error) {
+	f, err := lockDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("atomicfile: lock %s: %w", dir, err)
+	}
+	return f, nil
+}
 
 // Dir is a directory that is being filled. It is not safe for concurrent use.
 type Dir struct {

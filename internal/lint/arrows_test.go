@@ -52,6 +52,8 @@ var arrows = map[string][]string{
 	"train/distill":                {"ingest/modality", "train/autograd", "train/tensor"},
 	"train/checkpoint":             {"internal/atomicfile", "train/checkpoint/safetensors"},
 	"train/checkpoint/safetensors": {},
+	"train/rundir":                 {"internal/atomicfile", "train/checkpoint"}, // the latter in a test: both together
+	"train/tbevents":               {},
 
 	"validate":         {"ingest", "ingest/modality", "ingest/nifti", "preprocess/patch", "validate/metrics"},
 	"validate/metrics": {},
