@@ -60,7 +60,7 @@ type op struct {
 
 // New returns an empty tape in training mode.
 func New(e engine.Engine) *Tape {
-	return &Tape{Engine: e, Train: true, leaves: map[*engine.Tensor]*Var{}}
+	return &Tape{Engine: e, Train: true}
 }
 
 // Err returns the first operation that did not fit.
@@ -115,6 +115,9 @@ func (t *Tape) Leaf(x, grad *engine.Tensor) *Var {
 func (t *Tape) Variable(x, grad *engine.Tensor) *Var {
 	if v := t.leaves[x]; v != nil {
 		return v
+	}
+	if t.leaves == nil {
+		t.leaves = map[*engine.Tensor]*Var{}
 	}
 	v := &Var{Value: x, into: grad, needs: true, begun: t.Accumulate}
 	t.leaves[x] = v
@@ -272,7 +275,7 @@ func (t *Tape) Reset() {
 	}
 	t.ops, t.temps = t.ops[:0], t.temps[:0]
 	t.draws, t.err = 0, nil
-	t.leaves = map[*engine.Tensor]*Var{} // inner tapes have the old one
+	t.leaves = nil // and not cleared: an inner tape shares it
 }
 
 // Checkpoint does f without keeping what it computes on its way, and does it
@@ -334,6 +337,9 @@ func (t *Tape) again(f func(t *Tape, xs []*Var) []*Var, xs, outs []*Var, draws u
 
 // inner returns an empty tape with the settings and the leaves of t.
 func (t *Tape) inner(draws uint64) *Tape {
+	if t.leaves == nil {
+		t.leaves = map[*engine.Tensor]*Var{}
+	}
 	s := *t
 	s.ops, s.temps, s.draws = nil, nil, draws
 	return &s
