@@ -27,6 +27,8 @@ type Bar struct {
 	unit  string
 	total int
 	done  int
+	first int    // done before this bar: they say nothing of its rate
+	note  string // after the numbers
 	now   func() time.Time
 	start time.Time
 	last  time.Time // of the last output
@@ -46,6 +48,12 @@ func New(w io.Writer, what, unit string, total int, now func() time.Time) *Bar {
 	}
 	return b
 }
+
+// From says that n items were done before, by an earlier process.
+func (b *Bar) From(n int) { b.done, b.first = n, n }
+
+// Note sets what is said after the numbers from the next output on.
+func (b *Bar) Note(text string) { b.note = text }
 
 // Add counts n more finished items.
 func (b *Bar) Add(n int) {
@@ -72,10 +80,14 @@ func (b *Bar) draw(now time.Time) string {
 
 // line returns "ingest brats: 3 of 12 cases, 2.9 cases/s, 3s left".
 func (b *Bar) line(now time.Time) string {
-	rate := float64(b.done) / max(now.Sub(b.start).Seconds(), 1e-3)
+	rate := float64(b.done-b.first) / max(now.Sub(b.start).Seconds(), 1e-3)
 	left := time.Duration(float64(b.total-b.done) / rate * float64(time.Second))
-	return fmt.Sprintf("%s: %d of %d %ss, %.1f %ss/s, %s left",
+	text := fmt.Sprintf("%s: %d of %d %ss, %.1f %ss/s, %s left",
 		b.what, b.done, b.total, b.unit, rate, b.unit, left.Round(time.Second))
+	if b.note != "" {
+		text += "; " + b.note
+	}
+	return text
 }
 
 // Done removes the bar from the terminal.

@@ -30,6 +30,24 @@ func TestPlainLinesSayRateAndTimeLeft(t *testing.T) {
 	}
 }
 
+func TestWorkThatGoesOn(t *testing.T) {
+	clock := time.Unix(0, 0)
+	var out bytes.Buffer
+	b := progress.New(&out, "train", "step", 110, func() time.Time { return clock })
+	b.From(90)
+	b.Note("loss 0.5")
+	for range 20 {
+		clock = clock.Add(time.Second)
+		b.Add(1)
+	}
+	want := "train: 95 of 110 steps, 1.0 steps/s, 15s left; loss 0.5\n" +
+		"train: 100 of 110 steps, 1.0 steps/s, 10s left; loss 0.5\n" +
+		"train: 105 of 110 steps, 1.0 steps/s, 5s left; loss 0.5\n"
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
+
 func TestShortWorkSaysNothing(t *testing.T) {
 	var out bytes.Buffer
 	b := progress.New(&out, "x", "case", 2, func() time.Time { return time.Unix(0, 0) })
