@@ -21,6 +21,7 @@ type grammar struct {
 
 	Ingest   ingestCmd         `cmd:"" help:"Turn a data set into shards."`
 	Doctor   doctorCmd         `cmd:"" help:"Read every subject of a data set and list every problem; write nothing."`
+	Train    trainCmd          `cmd:"" help:"Train a model on shards."`
 	Shards   shardcli.Commands `cmd:"" help:"Look into shards (also as the program shards)."`
 	Mfcc     mfccCmd           `cmd:"" help:"Compute the MFCCs of WAV files."`
 	Nifti    niftiCmd          `cmd:"" help:"Describe a NIfTI file, or write its voxels as .npy."`
@@ -46,7 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Name:        "lacuna",
 		Description: "Streaming preprocessing for research where some modalities are missing: files in, Arrow shards out.",
 		Grammar:     &grammar{},
-		Vars:        map[string]string{"mfccs": strings.Join(mfcc.Names(), ", ")},
+		Vars:        map[string]string{"mfccs": strings.Join(mfcc.Names(), ", "), "activations": activations},
 		Bind:        []any{&app{ctx, stdout, stderr, registry}, shardcli.IO{Ctx: ctx, Stdout: stdout, Stderr: stderr}},
 		Code:        shardcli.Code,
 	}.Run(ctx, args, stdout, stderr)

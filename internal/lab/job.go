@@ -1,0 +1,271 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/internal/progress"
+	"github.com/lacuna-ml/lacuna/internal/version"
+	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train"
+	"github.com/lacuna-ml/lacuna/train/checkpoint"
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/meta"
+	"github.com/lacuna-ml/lacuna/train/rundir"
+)
+
+// Job is a run of training in a directory of its own.
+type Job struct {
+	Registry *datasets.Registry
+	Data     string // the shards
+	Dir      string // the run's directory
+	Engine   engine.Engine
+	Workers  int       // goroutines that prepare samples; 1 or less does it between steps
+	Talk     io.Writer // progress and notes
+	Quiet    bool      // no progress
+	Now      func() time.Time
+	// Every is how often a checkpoint is written besides the last: 0 is never.
+	Every time.Duration
+	// Watch computes the loss of the held-out samples once an epoch, for curves.
+	// It says nothing about which checkpoint is best: the last one is the model.
+	Watch bool
+	// Events also writes TensorBoard's event files.
+	Events bool
+
+	said time.Time // when the last picture and checkpoint were made
+}
+
+// Notes of a run's info.
+const noteData = "data"
+
+// New begins a run and trains it to its end.
+func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.State, error) {
+	d, err := Open(j.Data, j.Registry, split.Train, split.Val)
+	if err != nil {
+		return train.State{}, err
+	}
+	defer d.Close()
+	s, err := spec(d)
+	if err != nil {
+		return train.State{}, err
+	}
+	s.settle(d.Manifest)
+	t, err := s.Trainer(ctx, d, j.Engine, j.Workers, j.Now)
+	if err != nil {
+		return train.State{}, err
+	}
+	abs, err := filepath.Abs(j.Data)
+	if err != nil {
+		return train.State{}, err
+	}
+	info := rundir.Info{Manifest: d.Manifest.ID, Seeds: map[string]uint64{"run": s.Train.Seed}, Notes: map[string]string{noteData: abs}}
+	r, err := rundir.Create(j.Dir, s, info, j.start())
+	if errors.Is(err, rundir.ErrExists) {
+		return train.State{}, fmt.Errorf("%w: go on with it by --resume, or give another --run", err)
+	} else if err != nil {
+		return train.State{}, err
+	}
+	return j.train(ctx, r, s, t)
+}
+
+func (j *Job) start() rundir.Start {
+	return rundir.Start{At: j.Now().UTC().Truncate(time.Second), Tool: "lacuna " + version.Version, Device: j.Engine.Name()}
+}
+
+// Resume goes on with a run from its last checkpoint.
+func (j *Job) Resume(ctx context.Context) (train.State, error) {
+	r, err := rundir.Open(j.Dir)
+	if err != nil {
+		return train.State{}, err
+	}
+	s, t, d, err := j.again(ctx, r)
+	if err != nil {
+		return train.State{}, errors.Join(err, r.Close())
+	}
+	defer d.Close()
+	return j.train(ctx, r, s, t)
+}
+
+// again opens what a run was made of and puts the trainer where it was.
+func (j *Job) again(ctx context.Context, r *rundir.Run) (s Spec, t *train.Trainer, d *Data, err error) {
+	if err := r.Config(&s); err != nil {
+		return s, nil, nil, err
+	}
+	if j.Data == "" {
+		j.Data = r.Info().Notes[noteData]
+	}
+	if d, err = Open(j.Data, j.Registry, split.Train, split.Val); err != nil {
+		return s, nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = d.Close() // the error says more
+		}
+	}()
+	if d.Manifest.ID != s.Manifest {
+		return s, nil, nil, fmt.Errorf("%s is not the data set that %s was trained on: its manifest's id is %.12s, that one's %.12s", j.Data, j.Dir, d.Manifest.ID, s.Manifest)
+	}
+	if t, err = s.Trainer(ctx, d, j.Engine, j.Workers, j.Now); err != nil {
+		return s, nil, nil, err
+	}
+	at := int64(-1)
+	c, origin, err := checkpoint.Load(j.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // stopped before the first
+	case err != nil:
+		return s, nil, nil, err
+	default:
+		if origin.Skipped != nil {
+			fmt.Fprintf(j.Talk, "%v\ngoing on from the one before it\n", origin.Skipped)
+		}
+		if c.State.Config != r.Info().Config {
+			return s, nil, nil, fmt.Errorf("%s is of another configuration than %s", origin.Path, r.Path(rundir.ConfigName))
+		}
+		if err := t.Restore(c); err != nil {
+			return s, nil, nil, fmt.Errorf("%s: %w", origin.Path, err)
+		}
+		at = c.State.Step
+	}
+	return s, t, d, r.Resume(at, j.start())
+}
+
+// train runs the trainer with everything that is written beside it, and closes
+// the run.
+func (j *Job) train(ctx context.Context, r *rundir.Run, s Spec, t *train.Trainer) (state train.State, err error) {
+	defer func() { err = errors.Join(err, r.Close()) }()
+	log, err := j.log(r, t)
+	if err != nil {
+		return t.State(), err
+	}
+	defer func() { err = errors.Join(err, log.close()) }()
+	var show io.Writer = io.Discard
+	if !j.Quiet {
+		show = j.Talk
+	}
+	bar := progress.New(show, "train "+filepath.Base(j.Dir), "step", s.Train.Steps, j.Now)
+	bar.From(t.State().Step)
+	j.said = j.Now()
+	t.Hooks.Step = func(_ context.Context, st train.State) error {
+		bar.Note(say(st, t))
+		bar.Add(1)
+		if err := log.step(st); err != nil {
+			return err
+		}
+		if j.Every > 0 && j.Now().Sub(j.said) >= j.Every && st.Step < s.Train.Steps {
+			j.said = j.Now()
+			return j.save(r, t)
+		}
+		return nil
+	}
+	t.Hooks.Meta = func(ctx context.Context, st train.State) error {
+		if !j.Watch {
+			return nil
+		}
+		loss, err := t.HeldOut(ctx)
+		if err != nil {
+			return err
+		}
+		return log.heldOut(st, loss)
+	}
+	state, err = t.Run(ctx)
+	bar.Done()
+	if err != nil && ctx.Err() == nil {
+		return state, err // of a step that failed nothing is kept
+	}
+	return state, errors.Join(err, j.save(r, t))
+}
+
+// save writes a checkpoint, after all lines of the metrics that it counts on.
+func (j *Job) save(r *rundir.Run, t *train.Trainer) error {
+	if err := r.Sync(); err != nil {
+		return err
+	}
+	c, err := t.Snapshot()
+	if err != nil {
+		return err
+	}
+	c.State.Config, c.State.Manifest, c.State.Tool = r.Info().Config, r.Info().Manifest, "lacuna "+version.Version
+	return checkpoint.Save(j.Dir, c)
+}
+
+// say is the note after the bar.
+func say(s train.State, t *train.Trainer) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "loss %.3f", s.Loss)
+	if t.Config.Distill.Alpha > 0 {
+		fmt.Fprintf(&b, " + %.4f distilled", s.Distil)
+	}
+	if t.Config.Meta.Kind != meta.Off {
+		b.WriteString("; importance")
+		for i, w := range s.Weights {
+			fmt.Fprintf(&b, " %s %.2f", t.Modalities.Name(i), w)
+		}
+	}
+	fmt.Fprintf(&b, "; lr %.2g", s.LR)
+	if s.Busy > 0 {
+		fmt.Fprintf(&b, "; %.0f samples/s; %.1f%% waiting for data", float64(s.Samples)/s.Busy.Seconds(), 100*s.Wait.Seconds()/s.Busy.Seconds())
+	}
+	return b.String()
+}
+
+// log writes the metrics of a run.
+type log struct {
+	run  *rundir.Run
+	t    *train.Trainer
+	also func(step int64, values map[string]float64) error // event files
+	end  func() error
+}
+
+func (j *Job) log(r *rundir.Run, t *train.Trainer) (*log, error) {
+	return &log{run: r, t: t, also: func(int64, map[string]float64) error { return nil }, end: func() error { return nil }}, nil
+}
+
+func (l *log) close() error { return l.end() }
+
+func (l *log) write(step int, values map[string]float64) error {
+	return errors.Join(l.run.Log(int64(step), values), l.also(int64(step), values))
+}
+
+func (l *log) step(s train.State) error {
+	v := map[string]float64{"loss/task": s.Loss, "lr": s.LR}
+	if l.t.Config.Distill.Alpha > 0 {
+		v["loss/distil"] = s.Distil
+	}
+	if l.t.Config.Meta.Kind != meta.Off {
+		v["loss/meta"] = s.MetaLoss
+		for i, w := range s.Weights {
+			v["importance/"+l.t.Modalities.Name(i)] = w
+			v["u/"+l.t.Modalities.Name(i)] = float64(s.U[i])
+		}
+	}
+	if s.Busy > 0 {
+		v["samples_per_second"] = float64(s.Samples) / s.Busy.Seconds()
+		v["data_wait"] = s.Wait.Seconds() / s.Busy.Seconds()
+	}
+	return l.write(s.Step, v)
+}
+
+func (l *log) heldOut(s train.State, loss float64) error {
+	return l.write(s.Step, map[string]float64{"loss/held_out_not_for_selection": loss})
+}
+
+// SpecOf reads the configuration of a run.
+func SpecOf(dir string) (s Spec, info rundir.Info, err error) {
+	if info, err = rundir.ReadInfo(dir); err != nil {
+		return s, info, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, rundir.ConfigName))
+	if err != nil {
+		return s, info, err
+	}
+	return s, info, json.Unmarshal(text, &s)
+}
