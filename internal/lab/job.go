@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/meta"
 	"github.com/lacuna-ml/lacuna/train/rundir"
+	"github.com/lacuna-ml/lacuna/train/tbevents"
 )
 
 // Job is a run of training in a directory of its own.
@@ -219,20 +222,56 @@ func say(s train.State, t *train.Trainer) string {
 
 // log writes the metrics of a run.
 type log struct {
-	run  *rundir.Run
-	t    *train.Trainer
-	also func(step int64, values map[string]float64) error // event files
-	end  func() error
+	run    *rundir.Run
+	t      *train.Trainer
+	events *tbevents.Writer // nil without
+	file   *os.File         // of events
+	now    func() time.Time
 }
 
+// log returns the writer of metrics, and of event files where they are asked
+// for: one a start, in the folder tensorboard.
 func (j *Job) log(r *rundir.Run, t *train.Trainer) (*log, error) {
-	return &log{run: r, t: t, also: func(int64, map[string]float64) error { return nil }, end: func() error { return nil }}, nil
+	l := &log{run: r, t: t}
+	if !j.Events {
+		return l, nil
+	}
+	dir := r.Path("tensorboard")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(filepath.Join(dir, tbevents.FileName(len(r.Info().Starts)-1)))
+	if err != nil {
+		return nil, err
+	}
+	w, err := tbevents.NewWriter(f, j.Now())
+	if err == nil && t.State().Step > 0 {
+		err = w.Restart(j.Now(), int64(t.State().Step)+1)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	l.events, l.file, l.now = w, f, j.Now
+	return l, nil
 }
 
-func (l *log) close() error { return l.end() }
+func (l *log) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
 
 func (l *log) write(step int, values map[string]float64) error {
-	return errors.Join(l.run.Log(int64(step), values), l.also(int64(step), values))
+	if err := l.run.Log(int64(step), values); err != nil || l.events == nil {
+		return err
+	}
+	for _, tag := range slices.Sorted(maps.Keys(values)) {
+		if err := l.events.Scalar(l.now(), int64(step), tag, float32(values[tag])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *log) step(s train.State) error {

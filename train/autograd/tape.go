@@ -120,6 +120,9 @@ func (t *Tape) Variable(x, grad *engine.Tensor) *Var {
 		t.leaves = map[*engine.Tensor]*Var{}
 	}
 	v := &Var{Value: x, into: grad, needs: true, begun: t.Accumulate}
+	if t.leaves == nil { // a tape needs nothing but its engine
+		t.leaves = map[*engine.Tensor]*Var{}
+	}
 	t.leaves[x] = v
 	return v
 }
