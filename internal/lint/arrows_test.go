@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"train/engine":                 {"train/tensor"},
 	"train/engine/reference":       {"train/engine", "train/tensor"},
 	"train/engine/cpu":             {"train/engine", "train/engine/cpu/conv", "train/engine/cpu/isa", "train/engine/cpu/pool", "train/tensor"},
+	"train/engine/enginetest":      {"train/engine", "train/engine/reference", "train/tensor"},
 	"train/engine/cpu/conv":        {"train/engine/cpu/isa", "train/engine/cpu/pool"},
 	"train/engine/cpu/isa":         {},
 	"train/engine/cpu/pool":        {},
@@ -158,7 +159,7 @@ func check(t *testing.T, file, imp string) {
 var testKits = []string{
 	"ingest/datasets/datasettest", "ingest/datasets/phantom",
 	"ingest/nifti", "ingest/wav", "ingest/idx", "internal/npy",
-	"train/engine/reference", "train/engine/cpu",
+	"train/engine/reference", "train/engine/enginetest", "train/engine/cpu",
 }
 
 func longest(dir string) string {

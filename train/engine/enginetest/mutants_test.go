@@ -128,23 +128,17 @@ func (m runningBiased) Running(running, stats *engine.Tensor, momentum, eps floa
 // MaxPool takes the last of equal values.
 func (m poolLast) MaxPool(y, tap, x *engine.Tensor, s engine.Window) {
 	m.Engine.MaxPool(y, tap, x, s)
-	if s.Kernel[2] < 2 || s.Pad != [3]int{} {
-		return
-	}
 	stride := s.Normal().Stride
-	for q := range y.Shape.Voxels() { // of the first channel
-		at := tensor.Index(y.Shape, y.Layout, 0, 0, q)
-		k, v := int(values(tap)[at]), index(y.Shape, q)[2:]
-		if k%s.Kernel[2]+1 == s.Kernel[2] {
-			continue
-		}
-		for a := range 3 {
-			v[a] *= stride[a]
-		}
-		v[0] += k / s.Kernel[2] / s.Kernel[1]
-		v[1] += k / s.Kernel[2] % s.Kernel[1]
-		v[2] += k%s.Kernel[2] + 1 // the voxel beside the largest
-		if values(x)[tensor.Index(x.Shape, x.Layout, 0, 0, (v[0]*x.Shape[3]+v[1])*x.Shape[4]+v[2])] == values(y)[at] {
+	for j := range y.Shape.Len() {
+		i := index(y.Shape, j) // n, c, d, h, w
+		voxel := (i[2]*y.Shape[3]+i[3])*y.Shape[4] + i[4]
+		at := tensor.Index(y.Shape, y.Layout, i[0], i[1], voxel)
+		k := int(values(tap)[at])
+		d := i[2]*stride[0] - s.Pad[0] + k/s.Kernel[2]/s.Kernel[1]
+		h := i[3]*stride[1] - s.Pad[1] + k/s.Kernel[2]%s.Kernel[1]
+		w := i[4]*stride[2] - s.Pad[2] + k%s.Kernel[2] + 1 // beside the largest
+		if k%s.Kernel[2]+1 < s.Kernel[2] && w < x.Shape[4] &&
+			values(x)[tensor.Index(x.Shape, x.Layout, i[0], i[1], (d*x.Shape[3]+h)*x.Shape[4]+w)] == values(y)[at] {
 			values(tap)[at]++
 		}
 	}
