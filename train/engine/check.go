@@ -53,7 +53,7 @@ func (c Check) View(t *Tensor, s tensor.Shape) {
 // folds reports whether blocks of shape s lie as those of t do, both being of
 // as many values.
 func folds(s, t tensor.Shape) bool {
-	return s.Voxels() == t.Voxels() && (s[1] == t[1] || min(s[1], t[1])%tensor.Lanes == 0 && max(s[1], t[1])%min(s[1], t[1]) == 0)
+	return s[2:].Equal(t[2:]) && (s[1] == t[1] || min(s[1], t[1])%tensor.Lanes == 0 && max(s[1], t[1])%min(s[1], t[1]) == 0)
 }
 
 // Write checks the number of values.

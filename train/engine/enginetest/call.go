@@ -27,8 +27,8 @@ type call struct {
 	size func(i int, in, out [][]float32) []float64
 	// inPlace are pairs of an output and an input that may be one tensor.
 	inPlace [][2]int
-	// spreads is an input whose NaN may reach all of what is written of the same
-	// first index, 0 for none (which is never an input).
+	// spreads is an input, N x C x D x H x W, of which a NaN in channel c may reach
+	// all that is written of first index c; 0 for none (which is never an input).
 	spreads int
 }
 

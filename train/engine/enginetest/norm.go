@@ -60,6 +60,7 @@ func (s sheet) forward(x, stats, gamma, beta []float32) (y, m []float64) {
 	large := s.sum(len(x), func(j int) float64 { return abs(x[j]) / float64(s.count) })
 	for k, v := range large {
 		m = append(m, v, abs(stats[2*k+1]))
+		large[k] = max(v, abs(stats[2*k])) // of other values, where they are frozen
 	}
 	for j, v := range x {
 		k := s.set(j)
