@@ -159,7 +159,7 @@ func check(t *testing.T, file, imp string) {
 var testKits = []string{
 	"ingest/datasets/datasettest", "ingest/datasets/phantom",
 	"ingest/nifti", "ingest/wav", "ingest/idx", "internal/npy",
-	"train/engine/reference", "train/engine/enginetest", "train/engine/cpu",
+	"train/engine/reference", "train/engine/enginetest", "train/engine/cpu", "train/models/avnet",
 }
 
 func longest(dir string) string {
