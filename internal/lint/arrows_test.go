@@ -46,6 +46,7 @@ var arrows = map[string][]string{
 	"train/autograd":               {"train/engine", "train/tensor"},
 	"train/nn":                     {"ingest", "ingest/modality", "train/autograd", "train/engine", "train/tensor"},
 	"train/models":                 {"ingest/modality", "train/autograd", "train/engine", "train/nn", "train/tensor"},
+	"train/models/modeltest":       {"ingest", "ingest/modality", "train/autograd", "train/distill", "train/engine", "train/engine/cpu", "train/engine/reference", "train/loss", "train/nn", "train/optim", "train/tensor"},
 	"train/loss":                   {"ingest", "train/autograd", "train/tensor"},
 	"train/optim":                  {"train/engine", "train/tensor"},
 	"train/meta":                   {"ingest", "ingest/modality", "train/autograd", "train/distill", "train/engine", "train/loss", "train/nn", "train/tensor"},
@@ -159,7 +160,8 @@ func check(t *testing.T, file, imp string) {
 var testKits = []string{
 	"ingest/datasets/datasettest", "ingest/datasets/phantom",
 	"ingest/nifti", "ingest/wav", "ingest/idx", "internal/npy",
-	"train/engine/reference", "train/engine/enginetest", "train/engine/cpu", "train/models/avnet",
+	"train/engine/reference", "train/engine/enginetest", "train/engine/cpu",
+	"train/models/avnet", "train/models/modeltest", "train/loss", "train/distill", "train/optim",
 }
 
 func longest(dir string) string {

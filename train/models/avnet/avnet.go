@@ -9,10 +9,13 @@
 package avnet
 
 import (
+	"fmt"
+
 	"github.com/lacuna-ml/lacuna/ingest/modality"
 	"github.com/lacuna-ml/lacuna/train/autograd"
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/nn"
+	"github.com/lacuna-ml/lacuna/train/tensor"
 )
 
 // Sizes of the inputs, and of the features.
@@ -49,8 +52,11 @@ func New(e engine.Engine, o Options, seed uint64) (*Net, error) {
 	if o.Classes == 0 {
 		o.Classes = 10
 	}
-	if o.Image == o.Sound {
-		o.Image, o.Sound = 0, 1
+	if o.Image == 0 && o.Sound == 0 {
+		o.Sound = 1
+	}
+	if o.Classes < 1 || o.Classes > 256 || min(o.Image, o.Sound) != 0 || max(o.Image, o.Sound) != 1 {
+		return nil, fmt.Errorf("avnet: %+v: want 1 to 256 classes, and the places 0 and 1", o)
 	}
 	var b nn.Builder
 	n := &Net{o: o}
@@ -84,18 +90,26 @@ func (n *Net) drop(t *autograd.Tape, x *autograd.Var, p float32) *autograd.Var {
 // encoder sees only the samples that have its modality, so that batch norm's
 // statistics are of real ones.
 func (n *Net) Encode(t *autograd.Tape, b nn.Batch) nn.Code {
+	if b.Modalities() != 2 {
+		t.Fail(fmt.Errorf("avnet: %d modalities, the network is for image and sound", b.Modalities()))
+		return nn.Code{}
+	}
 	var all *autograd.Var
 	for m := range 2 {
 		places := b.Has(m, m+1)
 		if len(places) == 0 {
 			continue
 		}
-		x := b.Stack(t, places, 0)
+		encode, size := n.encodeSound, SoundSize
 		if m == n.o.Image {
-			x = n.image(t, x)
-		} else {
-			x = n.encodeSound(t, x)
+			encode, size = n.image, ImageSize
 		}
+		x := b.Stack(t, places, 0)
+		if s := x.Shape(); len(s) == 5 && !s[2:].Equal(tensor.Shape{1, size, size}) {
+			t.Fail(fmt.Errorf("avnet: an input of %v: modality %d is %dx%d", s[2:], m, size, size))
+			return nn.Code{}
+		}
+		x = encode(t, x)
 		x = t.Gather(x, nn.Spread(places, 2*len(b.Present), -1))
 		if all != nil {
 			x = t.Add(all, x)

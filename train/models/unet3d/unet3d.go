@@ -196,6 +196,9 @@ func (n *Net) Encode(t *autograd.Tape, b nn.Batch) nn.Code {
 
 // Decode returns logits B x Regions x D x H x W.
 func (n *Net) Decode(t *autograd.Tape, c nn.Code) *autograd.Var {
+	if t.Err() != nil || len(c.Skips) != n.o.Depth {
+		return t.Fail(fmt.Errorf("unet3d: features of %d levels, the network has %d", len(c.Skips), n.o.Depth))
+	}
 	x := n.bottom.forward(t, t.Join(c.Features, n.o.Modalities), nil)
 	for l := n.o.Depth - 1; l >= 0; l-- {
 		up := n.up[l].Forward(t, x)
