@@ -8,13 +8,15 @@ import (
 
 // TestNotStale demands that the tree holds what this program writes.
 func TestNotStale(t *testing.T) {
-	for name, want := range files() {
-		got, err := os.ReadFile(filepath.Join("../../train/engine/cpu/conv", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != want {
-			t.Errorf("%s is stale: go generate ./train/engine/cpu/conv", name)
+	for pkg, all := range files() {
+		for name, want := range all {
+			got, err := os.ReadFile(filepath.Join("../../train/engine/cpu", pkg, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != want {
+				t.Errorf("%s is stale: go generate ./train/engine/cpu/%s", name, pkg)
+			}
 		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 )
 
 func main() {
-	out := flag.String("out", ".", "folder of package conv")
+	out := flag.String("out", ".", "the package's folder")
 	flag.Parse()
-	for name, text := range files() {
+	for name, text := range files()[flag.Arg(0)] {
 		if err := os.WriteFile(filepath.Join(*out, name), []byte(text), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, "asmgen:", err)
 			os.Exit(1)
@@ -20,12 +20,20 @@ func main() {
 	}
 }
 
-// files returns what is written, by name.
-func files() map[string]string {
-	return map[string]string{
-		"kernels_avx512_amd64.s": avx512(),
-		"kernels_avx2_amd64.s":   avx2(),
-		"kernels_gen_amd64.go":   stubs(),
+// files returns what is written, by package and name.
+func files() map[string]map[string]string {
+	return map[string]map[string]string{
+		"conv": {
+			"kernels_avx512_amd64.s": avx512(),
+			"kernels_avx2_amd64.s":   avx2(),
+			"kernels_gen_amd64.go":   stubs(),
+		},
+		"vec": {
+			"kernels_avx512_amd64.s": vecFile(true),
+			"kernels_avx2_amd64.s":   vecFile(false),
+			"kernels_gen_amd64.go":   vecStubs(),
+			"kernels_gen_other.go":   vecOther(),
+		},
 	}
 }
 
@@ -106,7 +114,11 @@ func stubs() string {
 	}
 	b.WriteString("\n//go:noescape\nfunc weaveAVX512(c *call)\n")
 	b.WriteString("\n//go:noescape\nfunc transposeAVX2(dst *float32, dstStep int, src *float32, srcStep int, n, dstNext, srcNext int)\n")
-	text, err := format.Source([]byte(b.String()))
+	return formatted(b.String())
+}
+
+func formatted(source string) string {
+	text, err := format.Source([]byte(source))
 	if err != nil {
 		panic(err) // a bug of this program, which its test would find
 	}

@@ -4,7 +4,7 @@ package conv
 
 import "github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 
-//go:generate go run ../../../../internal/asmgen -out .
+//go:generate go run ../../../../internal/asmgen -out . conv
 
 // tile is the largest number of rows that outer takes.
 func (l level) tile() int {
