@@ -40,6 +40,7 @@ func optional(t *engine.Tensor) []float32 {
 }
 
 func (d *device) Conv(y, x, w, b *engine.Tensor, s engine.Window) {
+	check.Conv(y, x, w, b, s)
 	c := d.of(x, y, s)
 	packed := d.mem.take(c.PackedSize())
 	c.Pack(packed, values(w), optional(b))
@@ -48,6 +49,7 @@ func (d *device) Conv(y, x, w, b *engine.Tensor, s engine.Window) {
 }
 
 func (d *device) ConvGradData(dx, dy, w, b *engine.Tensor, s engine.Window) {
+	check.ConvGradData(dx, dy, w, b, s)
 	c := d.of(dx, dy, s)
 	packed := d.mem.take(c.PackedBackSize())
 	c.PackBack(packed, values(w), optional(b))
@@ -56,6 +58,7 @@ func (d *device) ConvGradData(dx, dy, w, b *engine.Tensor, s engine.Window) {
 }
 
 func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) {
+	check.ConvGradWeights(dw, db, x, dy, s)
 	c := d.of(x, dy, s)
 	work := d.mem.take(c.WorkSize())
 	c.GradWeights(values(dw), optional(db), values(x), values(dy), work)

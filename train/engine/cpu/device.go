@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/conv"
@@ -29,6 +28,9 @@ type device struct {
 	mem     memory
 	job     spread
 }
+
+// check refuses what does not fit.
+var check engine.Check
 
 // New returns a device. Close ends its workers.
 func New(o Options) engine.Engine {
@@ -77,6 +79,7 @@ func tensorOf(s tensor.Shape, l tensor.Layout, v, whole []float32) *engine.Tenso
 }
 
 func (d *device) New(s tensor.Shape, l tensor.Layout) *engine.Tensor {
+	check.New(s, l)
 	n := tensor.Floats(s, l)
 	whole := d.mem.take(n)
 	if d.o.Poison {
@@ -97,27 +100,17 @@ func (d *device) Free(t *engine.Tensor) {
 }
 
 func (d *device) Slice(t *engine.Tensor, off int, s tensor.Shape) *engine.Tensor {
-	if off%engine.Align != 0 || t.Layout != tensor.Plain || off+s.Len() > t.Shape.Len() {
-		panic(fmt.Sprintf("cpu: no slice %v at %d of %v", s, off, t))
-	}
+	check.Slice(t, off, s)
 	return tensorOf(s, tensor.Plain, values(t)[off:off+s.Len()], nil)
 }
 
 func (d *device) View(t *engine.Tensor, s tensor.Shape) *engine.Tensor {
-	if s.Len() != t.Shape.Len() || t.Layout == tensor.Blocked && !viewable(t.Shape, s) {
-		panic(fmt.Sprintf("cpu: no view %v of %v", s, t))
-	}
+	check.View(t, s)
 	return tensorOf(s, t.Layout, values(t), nil)
 }
 
-// viewable reports whether blocked tensors of both shapes lie in memory alike.
-func viewable(a, b tensor.Shape) bool {
-	return len(b) == 5 && slices.Equal(a[2:], b[2:]) &&
-		(a[1] == b[1] || min(a[1], b[1])%tensor.Lanes == 0)
-}
-
 func (d *device) Write(t *engine.Tensor, plain []float32) {
-	plain = plain[:t.Shape.Len()]
+	check.Write(t, plain)
 	if t.Layout == tensor.Plain {
 		copy(values(t), plain)
 		return
@@ -126,7 +119,7 @@ func (d *device) Write(t *engine.Tensor, plain []float32) {
 }
 
 func (d *device) Read(plain []float32, t *engine.Tensor) error {
-	plain = plain[:t.Shape.Len()]
+	_ = check.Read(plain, t)
 	if t.Layout == tensor.Plain {
 		copy(plain, values(t))
 		return nil

@@ -17,6 +17,7 @@ func (d *device) Fill(y *engine.Tensor, v float32) {
 }
 
 func (d *device) Copy(y, x *engine.Tensor) {
+	check.Copy(y, x)
 	switch {
 	case y.Layout == x.Layout:
 		out, in := values(y), values(x)
@@ -35,6 +36,7 @@ func (d *device) zip(z, x, y *engine.Tensor, f func(z, x, y []float32)) {
 }
 
 func (d *device) Axpby(y *engine.Tensor, a float32, x *engine.Tensor, b float32) {
+	check.Axpby(y, a, x, b)
 	d.zip(y, x, y, func(y, x, _ []float32) {
 		if b == 0 {
 			for i, v := range x {
@@ -49,6 +51,7 @@ func (d *device) Axpby(y *engine.Tensor, a float32, x *engine.Tensor, b float32)
 }
 
 func (d *device) Add(z, x, y *engine.Tensor) {
+	check.Add(z, x, y)
 	d.zip(z, x, y, func(z, x, y []float32) {
 		for i := range z {
 			z[i] = x[i] + y[i]
@@ -57,6 +60,7 @@ func (d *device) Add(z, x, y *engine.Tensor) {
 }
 
 func (d *device) Mul(z, x, y *engine.Tensor) {
+	check.Mul(z, x, y)
 	d.zip(z, x, y, func(z, x, y []float32) {
 		for i := range z {
 			z[i] = x[i] * y[i]
@@ -65,6 +69,7 @@ func (d *device) Mul(z, x, y *engine.Tensor) {
 }
 
 func (d *device) Map(f engine.Func, y, x *engine.Tensor) {
+	check.Map(f, y, x)
 	d.zip(y, x, x, func(y, x, _ []float32) {
 		for i, v := range x {
 			y[i] = apply(f, v)
@@ -73,6 +78,7 @@ func (d *device) Map(f engine.Func, y, x *engine.Tensor) {
 }
 
 func (d *device) MapGrad(f engine.Func, dx, dy, x, y *engine.Tensor) {
+	check.MapGrad(f, dx, dy, x, y)
 	p, q, r, s := values(dx), values(dy), values(x), values(y)
 	d.each(len(p), 1, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
@@ -112,6 +118,7 @@ func slope(f engine.Func, x, y float32) float32 {
 func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
 
 func (d *device) Dropout(y, x *engine.Tensor, p float32, seed uint64) {
+	check.Dropout(y, x, p, seed)
 	out, in, below := values(y), values(x), engine.Threshold(p)
 	scale := 1 / (1 - p)
 	d.each(len(out), 4, func(lo, hi int) {

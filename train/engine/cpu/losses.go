@@ -7,6 +7,7 @@ import (
 )
 
 func (d *device) CrossEntropy(loss, dx, x, t *engine.Tensor, scale float32) {
+	check.CrossEntropy(loss, dx, x, t, scale)
 	out, g, in, target, cols := values(loss), values(dx), values(x), values(t), last(x)
 	d.each(len(out), 8*cols, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
@@ -37,6 +38,7 @@ func crossEntropy(dx, x, t []float32, scale float32) float32 {
 }
 
 func (d *device) Regions(sums, x, t *engine.Tensor) {
+	check.Regions(sums, x, t)
 	out, in, target := values(sums), values(x), values(t)
 	size := x.Shape.Voxels()
 	d.each(len(in)/size, 16*size, func(lo, hi int) {
@@ -58,6 +60,7 @@ func (d *device) Regions(sums, x, t *engine.Tensor) {
 }
 
 func (d *device) RegionsGrad(dx, x, t, coef *engine.Tensor) {
+	check.RegionsGrad(dx, x, t, coef)
 	out, in, target, cf := values(dx), values(x), values(t), values(coef)
 	size := x.Shape.Voxels()
 	d.each(len(in)/size, 8*size, func(lo, hi int) {
@@ -72,6 +75,7 @@ func (d *device) RegionsGrad(dx, x, t, coef *engine.Tensor) {
 }
 
 func (d *device) SGD(p, v, g *engine.Tensor, o engine.SGDSpec) {
+	check.SGD(p, v, g, o)
 	w, speed, grad := values(p), values(v), values(g)
 	d.each(len(w), 2, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
@@ -87,6 +91,7 @@ func (d *device) SGD(p, v, g *engine.Tensor, o engine.SGDSpec) {
 }
 
 func (d *device) Adam(p, m, v, g *engine.Tensor, o engine.AdamSpec) {
+	check.Adam(p, m, v, g, o)
 	w, first, second, grad := values(p), values(m), values(v), values(g)
 	lr, scale := o.Corrected()
 	d.each(len(w), 4, func(lo, hi int) {

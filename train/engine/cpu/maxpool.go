@@ -36,6 +36,7 @@ func window(s engine.Window, in, out [3]int, f func(o, i, tap int)) {
 }
 
 func (d *device) MaxPool(y, tap, x *engine.Tensor, s engine.Window) {
+	check.MaxPool(y, tap, x, s)
 	s = s.Normal()
 	in, out := [3]int(x.Shape[2:5]), [3]int(y.Shape[2:5])
 	src, dst, taps := values(x), values(y), values(tap)
@@ -59,6 +60,7 @@ func (d *device) MaxPool(y, tap, x *engine.Tensor, s engine.Window) {
 }
 
 func (d *device) MaxPoolGrad(dx, dy, tap *engine.Tensor, s engine.Window) {
+	check.MaxPoolGrad(dx, dy, tap, s)
 	s = s.Normal()
 	in, out := [3]int(dx.Shape[2:5]), [3]int(dy.Shape[2:5])
 	src, dst, taps := values(dy), values(dx), values(tap)
@@ -79,6 +81,7 @@ func (d *device) MaxPoolGrad(dx, dy, tap *engine.Tensor, s engine.Window) {
 }
 
 func (d *device) Mean(y, x *engine.Tensor) {
+	check.Mean(y, x)
 	size, c := x.Shape.Voxels(), x.Shape[1]
 	in, out := values(x), values(y)
 	d.each(planes(x), size*lanes, func(lo, hi int) {
@@ -98,6 +101,7 @@ func (d *device) Mean(y, x *engine.Tensor) {
 }
 
 func (d *device) MeanGrad(dx, dy *engine.Tensor) {
+	check.MeanGrad(dx, dy)
 	size, c := dx.Shape.Voxels(), dx.Shape[1]
 	out, in := values(dx), values(dy)
 	d.each(planes(dx), size*lanes, func(lo, hi int) {

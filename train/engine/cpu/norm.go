@@ -65,6 +65,7 @@ func lanesOf(t *engine.Tensor, at, used int, v float32) (out [lanes]float32) {
 }
 
 func (d *device) Norm(y, stats, x, gamma, beta, res *engine.Tensor, s engine.NormSpec) {
+	check.Norm(y, stats, x, gamma, beta, res, s)
 	g := normalOf(x, s.Per)
 	in, out, st, r := values(x), values(y), values(stats), optional(res)
 	d.each(g.groups(), g.count()*lanes, func(lo, hi int) {
@@ -126,6 +127,7 @@ func (g normal) statistics(stats, x []float32, group, used int, eps float32) {
 }
 
 func (d *device) NormGrad(dx, dgamma, dbeta, dres, dy, y, x, stats, gamma *engine.Tensor, s engine.NormSpec) {
+	check.NormGrad(dx, dgamma, dbeta, dres, dy, y, x, stats, gamma, s)
 	g := normalOf(x, s.Per)
 	sums := d.mem.take(2 * g.groups() * lanes)
 	k := normGrad{g, values(dx), optional(dres), values(dy), values(y), values(x), values(stats), sums, s}
@@ -205,6 +207,7 @@ func (k *normGrad) channels(dgamma, dbeta []float32) {
 }
 
 func (d *device) Running(running, stats *engine.Tensor, momentum, eps float32, count int) {
+	check.Running(running, stats, momentum, eps, count)
 	r, s := values(running), values(stats)
 	for i := 0; i < len(r); i += 2 {
 		rstd := float64(s[i+1])
@@ -215,6 +218,7 @@ func (d *device) Running(running, stats *engine.Tensor, momentum, eps float32, c
 }
 
 func (d *device) Frozen(stats, running *engine.Tensor, eps float32) {
+	check.Frozen(stats, running, eps)
 	r, s := values(running), values(stats)
 	for i := 0; i < len(r); i += 2 {
 		s[i], s[i+1] = r[i], float32(1/math.Sqrt(float64(r[i+1])+float64(eps)))

@@ -7,6 +7,7 @@ import (
 )
 
 func (d *device) MatMul(c, a, b, bias *engine.Tensor, s engine.MatSpec) {
+	check.MatMul(c, a, b, bias, s)
 	r := len(c.Shape)
 	m, n := c.Shape[r-2], c.Shape[r-1]
 	k := a.Shape[r-1]
@@ -42,6 +43,7 @@ func (d *device) MatMul(c, a, b, bias *engine.Tensor, s engine.MatSpec) {
 }
 
 func (d *device) SumRows(s, x *engine.Tensor) {
+	check.SumRows(s, x)
 	out, in := values(s), values(x)
 	rows, cols := x.Shape[0], x.Shape[1]
 	d.each(cols, rows, func(lo, hi int) {
@@ -59,6 +61,7 @@ func (d *device) SumRows(s, x *engine.Tensor) {
 func last(t *engine.Tensor) int { return t.Shape[len(t.Shape)-1] }
 
 func (d *device) Softmax(y, x *engine.Tensor) {
+	check.Softmax(y, x)
 	out, in, cols := values(y), values(x), last(x)
 	d.each(len(out)/cols, 8*cols, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
@@ -86,6 +89,7 @@ func softmax(y, x []float32) (log float64) {
 }
 
 func (d *device) SoftmaxGrad(dx, dy, y *engine.Tensor) {
+	check.SoftmaxGrad(dx, dy, y)
 	out, g, p, cols := values(dx), values(dy), values(y), last(y)
 	d.each(len(out)/cols, 4*cols, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
@@ -114,6 +118,7 @@ func moments(x []float32) (mean, square float64) {
 }
 
 func (d *device) LayerNorm(y, stats, x, gamma, beta *engine.Tensor, eps float32) {
+	check.LayerNorm(y, stats, x, gamma, beta, eps)
 	out, st, in, g, b := values(y), values(stats), values(x), values(gamma), values(beta)
 	cols := last(x)
 	d.each(len(in)/cols, 4*cols, func(lo, hi int) {
@@ -130,6 +135,7 @@ func (d *device) LayerNorm(y, stats, x, gamma, beta *engine.Tensor, eps float32)
 }
 
 func (d *device) LayerNormGrad(dx, dgamma, dbeta, dy, x, stats, gamma *engine.Tensor) {
+	check.LayerNormGrad(dx, dgamma, dbeta, dy, x, stats, gamma)
 	out, g, in, st, scale := values(dx), values(dy), values(x), values(stats), values(gamma)
 	cols := last(x)
 	rows := len(in) / cols
@@ -163,6 +169,7 @@ func (d *device) LayerNormGrad(dx, dgamma, dbeta, dy, x, stats, gamma *engine.Te
 }
 
 func (d *device) Standardise(y, stats, w *engine.Tensor, eps float32) {
+	check.Standardise(y, stats, w, eps)
 	out, st, in := values(y), values(stats), values(w)
 	cols := 2 * len(in) / len(st)
 	d.each(len(st)/2, 4*cols, func(lo, hi int) {
@@ -179,6 +186,7 @@ func (d *device) Standardise(y, stats, w *engine.Tensor, eps float32) {
 }
 
 func (d *device) StandardiseGrad(dw, dy, y, stats *engine.Tensor) {
+	check.StandardiseGrad(dw, dy, y, stats)
 	out, g, p, st := values(dw), values(dy), values(y), values(stats)
 	cols := 2 * len(p) / len(st)
 	d.each(len(st)/2, 4*cols, func(lo, hi int) {

@@ -21,6 +21,7 @@ func kept(t *engine.Tensor) func(i int) bool {
 }
 
 func (d *device) ScaleSamples(y, x, s *engine.Tensor) {
+	check.ScaleSamples(y, x, s)
 	out, in, by, n := values(y), values(x), values(s), per(x)
 	d.each(x.Shape[0], n, func(lo, hi int) {
 		for p := lo; p < hi; p++ {
@@ -37,6 +38,7 @@ func (d *device) ScaleSamples(y, x, s *engine.Tensor) {
 }
 
 func (d *device) DotSamples(out, a, b *engine.Tensor) {
+	check.DotSamples(out, a, b)
 	to, x, y, n, ok := values(out), values(a), values(b), per(a), kept(a)
 	d.each(a.Shape[0], n, func(lo, hi int) {
 		for p := lo; p < hi; p++ {
@@ -52,6 +54,7 @@ func (d *device) DotSamples(out, a, b *engine.Tensor) {
 }
 
 func (d *device) Gather(y, x, index *engine.Tensor) {
+	check.Gather(y, x, index)
 	out, in, from, n := values(y), values(x), values(index), per(y)
 	d.each(y.Shape[0], n, func(lo, hi int) {
 		for p := lo; p < hi; p++ {
@@ -66,6 +69,7 @@ func (d *device) Gather(y, x, index *engine.Tensor) {
 }
 
 func (d *device) GatherGrad(dx, dy, index *engine.Tensor) {
+	check.GatherGrad(dx, dy, index)
 	out, in, from, n := values(dx), values(dy), values(index), per(dx)
 	d.each(dx.Shape[0], n, func(lo, hi int) {
 		for k := lo; k < hi; k++ {
@@ -90,6 +94,7 @@ func (d *device) GatherGrad(dx, dy, index *engine.Tensor) {
 }
 
 func (d *device) Impute(y, x, mask *engine.Tensor) {
+	check.Impute(y, x, mask)
 	out, in, has, n := values(y), values(x), values(mask), per(x)
 	batch, m := mask.Shape[0], mask.Shape[1]
 	d.each(batch*n, m, func(lo, hi int) {
@@ -115,6 +120,7 @@ func (d *device) Impute(y, x, mask *engine.Tensor) {
 }
 
 func (d *device) ImputeGrad(dx, dy, mask *engine.Tensor) {
+	check.ImputeGrad(dx, dy, mask)
 	out, in, has, n := values(dx), values(dy), values(mask), per(dx)
 	batch, m := mask.Shape[0], mask.Shape[1]
 	d.each(batch*n, m, func(lo, hi int) {
@@ -141,6 +147,7 @@ func (d *device) ImputeGrad(dx, dy, mask *engine.Tensor) {
 }
 
 func (d *device) Distances(dist, f, coef *engine.Tensor, p int) {
+	check.Distances(dist, f, coef, p)
 	out, in, cf, n, ok := values(dist), values(f), values(coef), per(f), kept(f)
 	m := coef.Shape[1]
 	elements := float64(f.Shape.Len() / f.Shape[0])
@@ -167,6 +174,7 @@ func (d *device) Distances(dist, f, coef *engine.Tensor, p int) {
 }
 
 func (d *device) DistancesGrad(df, f, coef *engine.Tensor, p int) {
+	check.DistancesGrad(df, f, coef, p)
 	out, in, cf, n := values(df), values(f), values(coef), per(f)
 	m := coef.Shape[1]
 	elements := float32(f.Shape.Len() / f.Shape[0])

@@ -81,6 +81,7 @@ func (b blend) side(k int) (int, float32) {
 }
 
 func (d *device) Upsample(y, x *engine.Tensor, linear bool) {
+	check.Upsample(y, x, linear)
 	r := resizeOf(x, y, linear)
 	r.apply(d, values(y), values(x), func(dst, src []float32) {
 		r.corners(func(o, i int, w float32) { addTo(dst[o*r.width:(o+1)*r.width], src[i*r.width:], w) })
@@ -88,6 +89,7 @@ func (d *device) Upsample(y, x *engine.Tensor, linear bool) {
 }
 
 func (d *device) UpsampleGrad(dx, dy *engine.Tensor, linear bool) {
+	check.UpsampleGrad(dx, dy, linear)
 	r := resizeOf(dx, dy, linear)
 	r.apply(d, values(dx), values(dy), func(dst, src []float32) {
 		r.corners(func(o, i int, w float32) { addTo(dst[i*r.width:(i+1)*r.width], src[o*r.width:], w) })
@@ -111,6 +113,7 @@ func addTo(dst, x []float32, w float32) {
 }
 
 func (d *device) Channels(y *engine.Tensor, y0 int, x *engine.Tensor, x0, count int) {
+	check.Channels(y, y0, x, x0, count)
 	out, in := values(y), values(x)
 	if y.Layout == tensor.Plain {
 		size := x.Shape[2:].Len()

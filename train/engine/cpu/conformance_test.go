@@ -1,0 +1,25 @@
+package cpu_test
+
+import (
+	"testing"
+
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
+	"github.com/lacuna-ml/lacuna/train/engine/enginetest"
+)
+
+// TestConformance compares each level of instructions with the reference, and
+// one worker with three.
+func TestConformance(t *testing.T) {
+	for _, l := range isa.Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			open := func(workers int) func() engine.Engine {
+				return func() engine.Engine {
+					return cpu.New(cpu.Options{Workers: workers, Level: l, Poison: true})
+				}
+			}
+			enginetest.Run(t, open(1), enginetest.Options{Same: []func() engine.Engine{open(3)}})
+		})
+	}
+}
