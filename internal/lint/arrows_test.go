@@ -62,6 +62,7 @@ var arrows = map[string][]string{
 	"validate/metrics": {},
 
 	"internal/atomicfile": {},
+	"internal/chart":      {},
 	"internal/lint":       {},
 	"internal/lab":        {"*"}, // where the halves meet, for the commands
 	"internal/npy":        {},

@@ -39,7 +39,7 @@ func TestKilled(t *testing.T) {
 		// A process needs some ms to start.
 		timer := time.AfterFunc(10*time.Millisecond+time.Duration(rng.Int64N(int64(100*time.Millisecond))), func() {
 			if kills < 20 {
-				cmd.Process.Kill()
+				_ = cmd.Process.Kill() // it may have ended
 			}
 		})
 		err := cmd.Wait()
