@@ -61,7 +61,9 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 	if err != nil {
 		return train.State{}, err
 	}
-	s.settle(d.Manifest)
+	if err := s.settle(ctx, d); err != nil {
+		return train.State{}, err
+	}
 	t, err := s.Trainer(ctx, d, j.Engine, j.Workers, j.Now)
 	if err != nil {
 		return train.State{}, err
