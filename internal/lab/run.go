@@ -26,7 +26,7 @@ func (s Spec) model(e engine.Engine, d datasets.Dataset) (nn.Model, error) {
 		if len(d.Kinds) != 2 || image < 0 || sound < 0 {
 			return nil, fmt.Errorf("the network avnet is for an image and a sound, %s has %v", d.Name, d.Kinds)
 		}
-		return avnet.New(e, avnet.Options{Classes: len(d.Classes), Image: image, Sound: sound}, s.Train.Seed)
+		return avnet.New(e, avnet.Options{Classes: len(d.Classes), Image: image, Sound: sound, Deep: s.Model.Deep}, s.Train.Seed)
 	case "unet3d":
 		return unet3d.New(e, unet3d.Options{
 			Modalities: d.Modalities.Len(), Regions: len(d.Regions), Width: s.Model.Width, Depth: s.Model.Depth,

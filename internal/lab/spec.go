@@ -52,6 +52,7 @@ type ModelSpec struct {
 	FullStem    bool   `json:"full_stem,omitempty"`
 	Standardise bool   `json:"standardise,omitempty"`
 	Checkpoint  bool   `json:"checkpoint,omitempty"`
+	Deep        bool   `json:"deep,omitempty"` // of avnet: the deeper encoder of images
 }
 
 // Presets are the named starting points of a Spec, by task, the default first.
