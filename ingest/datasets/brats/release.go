@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lacuna-ml/lacuna/ingest/nifti"
+	"github.com/lacuna-ml/lacuna/ingest/sparse"
 )
 
 // none marks a number that a release does not use.
@@ -90,7 +90,7 @@ func findRelease(name string) (release, bool) {
 }
 
 // hint says what to try where a label map has values that the release lacks.
-func (r release) hint(v *nifti.Sparse[float32]) string {
+func (r release) hint(v *sparse.Volume) string {
 	if !wholeNumbers(v) {
 		return "labels are whole numbers from 0: resample label maps by nearest neighbour, without interpolation"
 	}
@@ -105,16 +105,12 @@ func (r release) hint(v *nifti.Sparse[float32]) string {
 }
 
 // wholeNumbers reports whether all values could be labels of some release.
-func wholeNumbers(v *nifti.Sparse[float32]) bool {
+func wholeNumbers(v *sparse.Volume) bool {
 	isLabel := func(x float32) bool {
 		return x >= 0 && float64(x) == math.Trunc(float64(x)) && !math.IsInf(float64(x), 0)
 	}
-	for _, x := range v.Values {
-		if !isLabel(x) {
-			return false
-		}
-	}
-	return isLabel(v.Background)
+	return isLabel(v.Background) && !slices.ContainsFunc(v.Values, func(x float32) bool { return !isLabel(x) }) &&
+		!slices.ContainsFunc(v.Codes, func(c int16) bool { return c < 0 })
 }
 
 // identity is what a case's name tells. The zero identity is that of a name
