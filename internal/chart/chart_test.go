@@ -319,11 +319,35 @@ func TestThin(t *testing.T) {
 
 func TestMeans(t *testing.T) {
 	nan := math.NaN()
-	got := chart.Means([]float64{2, 4, nan, 9, math.Inf(1), 3}, 3)
+	got := chart.Means(chart.Series{Y: []float64{2, 4, nan, 9, math.Inf(1), 3}}, 3)
 	want := []float64{2, 3, nan, 6.5, math.Inf(1), 6}
 	if d := cmp.Diff(want, got, cmpopts.EquateNaNs()); d != "" {
 		t.Errorf("-want +got %s", d)
 	}
+	got = chart.Means(chart.Series{Y: []float64{1, 1e30, 2, 4}}, 2)
+	if d := cmp.Diff([]float64{1, 5e29, 5e29, 3}, got); d != "" {
+		t.Errorf("behind a spike: -want +got %s", d)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s := chart.Series{X: rapid.SliceOfN(rapid.Float64Range(0, 50), 1, 60).Draw(t, "x")}
+		slices.Sort(s.X)
+		for range s.X {
+			s.Y = append(s.Y, rapid.OneOf(rapid.Float64Range(-1, 1), rapid.Just(nan)).Draw(t, "y"))
+		}
+		width := rapid.Float64Range(0.1, 60).Draw(t, "width")
+		for i, got := range chart.Means(s, width) {
+			sum, n := 0.0, 0.0
+			for j := range s.X[:i+1] {
+				if s.X[j] > s.X[i]-width && !math.IsNaN(s.Y[j]) {
+					sum, n = sum+s.Y[j], n+1
+				}
+			}
+			// 1e-12: sums of 60 values below 1, in another order.
+			if math.IsNaN(s.Y[i]) != math.IsNaN(got) || math.Abs(got-sum/n) > 1e-12 {
+				t.Fatalf("value %d: got %v, want %v", i, got, sum/n)
+			}
+		}
+	})
 }
 
 func Example() {

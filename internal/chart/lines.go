@@ -47,8 +47,8 @@ type Lines struct {
 	Title, X, Y   string
 	Series        []Series // at least one; X should not fall
 	LogX, LogY    bool
-	Smooth        int // draws the mean of so many last values, over the values, which are then faint
-	Width, Height int // of the whole, in CSS pixels; 0 means 640 x 360
+	Smooth        float64 // draws means over the last so much of X, and the values faint below; 0 for none
+	Width, Height int     // of the whole, in CSS pixels; 0 means 640 x 360
 }
 
 func (c Lines) draw(f *fonts) (*scene, error) {
@@ -88,9 +88,9 @@ func (c Lines) draw(f *fonts) (*scene, error) {
 	for i, s := range c.Series {
 		dash := seriesDash(i)
 		raw := p.paths(s, s.Y)
-		if c.Smooth > 1 {
+		if c.Smooth > 0 {
 			p.trace(raw, op{paint: seriesPaint(i).faded(0.3), width: 1, dash: dash})
-			raw = p.paths(s, means(s.Y, c.Smooth))
+			raw = p.paths(s, means(s, c.Smooth))
 		}
 		p.trace(raw, op{paint: seriesPaint(i), width: 2, dash: dash})
 	}
@@ -223,22 +223,37 @@ func thin(line []point) []point {
 	return out
 }
 
-// means returns the mean of up to n values up to each; those that are NaN or
-// infinite stay, and count in no mean.
-func means(values []float64, n int) []float64 {
-	out := make([]float64, len(values))
-	for i, v := range values {
-		sum, count := 0.0, 0
-		for _, w := range values[max(0, i-n+1) : i+1] {
-			if has(w, false) {
-				sum += w
-				count++
+// means returns for each value the mean of those whose X is at most, and less
+// than width below, its own. What is NaN or infinite stays, and counts in no
+// mean. X does not fall.
+//
+// Sums are never taken back, since after a value of 1e30 nothing would be left of
+// the others: the window is a head, whose sums from each value to its end are
+// kept, and a tail.
+func means(s Series, width float64) []float64 {
+	type sum struct{ total, n float64 }
+	out := make([]float64, len(s.Y))
+	head := make([]sum, len(s.Y)+1)
+	first, split, tail := 0, 0, sum{}
+	for i, v := range s.Y {
+		if out[i] = v; !has(v, false) || !has(s.x(i), false) {
+			continue
+		}
+		tail = sum{tail.total + v, tail.n + 1}
+		for first < i && !(s.x(first) > s.x(i)-width) {
+			first++
+		}
+		if first >= split {
+			split, tail = i+1, sum{}
+			head[split] = sum{}
+			for j := i; j >= first; j-- {
+				head[j] = head[j+1]
+				if has(s.Y[j], false) && has(s.x(j), false) {
+					head[j] = sum{head[j].total + s.Y[j], head[j].n + 1}
+				}
 			}
 		}
-		out[i] = v
-		if has(v, false) {
-			out[i] = sum / float64(count)
-		}
+		out[i] = (head[first].total + tail.total) / (head[first].n + tail.n)
 	}
 	return out
 }

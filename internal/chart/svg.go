@@ -15,7 +15,7 @@ const family = `-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Lib
 // SVG writes c as a file of its own, with a background that is light or dark as
 // the reader's system is.
 func SVG(w io.Writer, c Chart) error {
-	b, err := svg(c, `<style>svg{color:#1f2328;background:#fff}@media(prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}}</style>`)
+	b, err := svg(c, false, `<style>svg{color:#1f2328;background:#fff}@media(prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}}</style>`)
 	if err == nil {
 		_, err = w.Write(b)
 	}
@@ -26,17 +26,18 @@ func SVG(w io.Writer, c Chart) error {
 }
 
 // Inline returns c as an element to stand in a page, without a background and in
-// the colour of the text about it. It is as wide as the page allows, and at most
-// its own width.
+// the colour of the text about it. It is as wide as its place allows, at most its
+// own width, and at least three quarters of that, so that its text can be read: in
+// a narrow place it wants to be scrolled.
 func Inline(c Chart) (string, error) {
-	b, err := svg(c, "")
+	b, err := svg(c, true, "")
 	if err != nil {
 		return "", fmt.Errorf("chart: %w", err)
 	}
 	return string(b), nil
 }
 
-func svg(c Chart, style string) ([]byte, error) {
+func svg(c Chart, inline bool, style string) ([]byte, error) {
 	f, err := newFonts()
 	if err != nil {
 		return nil, err
@@ -46,8 +47,12 @@ func svg(c Chart, style string) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" width="%s" height="%s" viewBox="0 0 %[2]s %[3]s" font-family="%s" style="max-width:100%%;height:auto">`,
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" width="%s" height="%s" viewBox="0 0 %[2]s %[3]s" font-family="%s"`,
 		escape(s.title), px(s.w), px(s.h), family)
+	if inline {
+		fmt.Fprintf(&b, ` style="min-width:%spx;max-width:100%%;height:auto"`, px(s.w*3/4))
+	}
+	b.WriteByte('>')
 	b.WriteString(style)
 	b.WriteByte('\n')
 	for _, o := range s.ops {

@@ -64,6 +64,7 @@ var arrows = map[string][]string{
 
 	"internal/atomicfile": {},
 	"internal/chart":      {},
+	"internal/page":       {"internal/chart"},
 	"internal/lint":       {},
 	"internal/lab":        {"*"}, // where the halves meet, for the commands
 	"internal/npy":        {},
