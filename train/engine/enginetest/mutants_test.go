@@ -4,7 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +55,8 @@ type (
 	viewCopies   struct{ mutant }
 	neverFrees   struct{ mutant }
 	lateWrite    struct{ mutant }
+	adamBias     struct{ mutant }
+	sgdPlain     struct{ mutant }
 )
 
 func (m convNoBias) Conv(y, x, w, b *engine.Tensor, s engine.Window) {
@@ -224,6 +228,16 @@ func (m adamEps) Adam(p, mm, v, g *engine.Tensor, o engine.AdamSpec) {
 	m.Engine.Adam(p, mm, v, g, o)
 }
 
+func (m adamBias) Adam(p, mm, v, g *engine.Tensor, o engine.AdamSpec) {
+	o.Step++
+	m.Engine.Adam(p, mm, v, g, o)
+}
+
+func (m sgdPlain) SGD(p, v, g *engine.Tensor, o engine.SGDSpec) {
+	o.Nesterov = false
+	m.Engine.SGD(p, v, g, o)
+}
+
 func (m sgdChangesG) SGD(p, v, g *engine.Tensor, o engine.SGDSpec) {
 	if o.Decay != 0 {
 		m.Engine.Axpby(g, o.Decay, p, 1)
@@ -350,6 +364,65 @@ func TestMutantsFail(t *testing.T) {
 			}
 			t.Log(r.log.String())
 		})
+	}
+}
+
+// Goldens find mistakes too, in the layers of their kernels.
+func TestMutantsFailGoldens(t *testing.T) {
+	layers, err := goldens()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		kind string
+		e    engine.Engine
+	}{
+		{"conv", convNoBias{mutant{reference.New()}}},
+		{"transposed", dataStride{mutant{reference.New()}}},
+		{"instance", gradNoSlope{mutant{reference.New()}}},
+		{"batch", runningBiased{mutant{reference.New()}}},
+		{"max pool", poolLast{mutant{reference.New()}}},
+		{"upsample", upCorners{mutant{reference.New()}}},
+		{"distances", teacherToo{mutant{reference.New()}}},
+		{"adam", adamBias{mutant{reference.New()}}},
+		{"sgd", sgdPlain{mutant{reference.New()}}},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			r := &recorder{name: t.Name()}
+			for _, l := range layers {
+				if l.Kind == c.kind {
+					l.replay(r, c.e, Options{})
+				}
+			}
+			if !r.failed {
+				t.Error("no golden sees it")
+			}
+			t.Log(r.log.String())
+		})
+	}
+}
+
+// Every kernel of the interface has a row.
+func TestEveryKernelIsChecked(t *testing.T) {
+	var rows []string
+	for _, k := range kernels {
+		rows = append(rows, k.name)
+	}
+	all := reflect.TypeFor[interface {
+		engine.Elementwise
+		engine.Volumes
+		engine.Rows
+		engine.Samples
+		engine.Losses
+		engine.Optimisers
+	}]()
+	for i := range all.NumMethod() {
+		if name := all.Method(i).Name; !slices.Contains(rows, name) {
+			t.Errorf("%s is not checked", name)
+		}
+	}
+	if all.NumMethod() != len(rows) {
+		t.Errorf("%d rows for %d kernels", len(rows), all.NumMethod())
 	}
 }
 
