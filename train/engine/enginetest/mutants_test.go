@@ -149,7 +149,7 @@ func (m poolLast) MaxPool(y, tap, x *engine.Tensor, s engine.Window) {
 }
 
 func (m poolGradFirst) MaxPoolGrad(dx, dy, tap *engine.Tensor, s engine.Window) {
-	m.Engine.Fill(tap, 0)
+	m.Fill(tap, 0)
 	m.Engine.MaxPoolGrad(dx, dy, tap, s)
 }
 
@@ -197,7 +197,7 @@ func (m scaleZero) ScaleSamples(y, x, s *engine.Tensor) {
 }
 
 func (m imputeAll) Impute(y, x, mask *engine.Tensor) {
-	m.Engine.Fill(mask, 1)
+	m.Fill(mask, 1)
 	m.Engine.Impute(y, x, mask)
 }
 
@@ -240,7 +240,7 @@ func (m sgdPlain) SGD(p, v, g *engine.Tensor, o engine.SGDSpec) {
 
 func (m sgdChangesG) SGD(p, v, g *engine.Tensor, o engine.SGDSpec) {
 	if o.Decay != 0 {
-		m.Engine.Axpby(g, o.Decay, p, 1)
+		m.Axpby(g, o.Decay, p, 1)
 		o.Decay = 0
 	}
 	m.Engine.SGD(p, v, g, o)
@@ -263,7 +263,7 @@ func (m axpbyReads) Axpby(y *engine.Tensor, a float32, x *engine.Tensor, b float
 
 func (m addNotInPlace) Add(z, x, y *engine.Tensor) {
 	if z == y {
-		m.Engine.Fill(z, 0)
+		m.Fill(z, 0)
 	}
 	m.Engine.Add(z, x, y)
 }
@@ -287,7 +287,7 @@ func (m dropoutOther) Dropout(y, x *engine.Tensor, p float32, seed uint64) {
 // Copy keeps memory.
 func (m copyLeaks) Copy(y, x *engine.Tensor) {
 	m.Engine.Copy(y, x)
-	m.Engine.New(x.Shape, x.Layout)
+	m.New(x.Shape, x.Layout)
 }
 
 func (m viewCopies) View(t *engine.Tensor, s tensor.Shape) *engine.Tensor {
