@@ -36,6 +36,7 @@ var Dataset = datasets.Dataset{
 	},
 	Options: options(),
 	Open:    open,
+	Numbers: numbers,
 }
 
 func options() []datasets.Option {

@@ -320,7 +320,7 @@ func (l *loader) loadTarget(ctx context.Context, out *ingest.Packed, ref *volume
 	}
 	n := out.Labels.Shape
 	out.Sample.Target.Shape = []int{n[2], n[1], n[0]}
-	out.Sample.Definitions = append(out.Sample.Definitions, "brats-labels-"+l.c.release.name+"/1")
+	out.Sample.Definitions = append(out.Sample.Definitions, fmt.Sprintf(numbering, l.c.release.name))
 	return nil
 }
 
