@@ -321,3 +321,40 @@ func keepSome(rng *rand.Rand, present modality.Mask) modality.Mask {
 func draw(seed, step, purpose uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed^purpose*0x9e3779b97f4a7c15, step))
 }
+
+// HeldOut returns the mean loss of the held-out samples, all of whose modalities
+// are seen, in evaluation mode: for curves.
+func (t *Trainer) HeldOut(ctx context.Context) (float64, error) {
+	sum, seen := 0.0, 0
+	var b batch
+	for s, err := range t.Meta.from(ctx, 0, t.Meta.Len) {
+		if err != nil {
+			return 0, fmt.Errorf("held-out feed: %w", err)
+		}
+		b.add(s, s.Present)
+		if seen++; len(b.keys) < t.Config.MetaBatch && seen < t.Meta.Len {
+			continue
+		}
+		v, err := t.evaluate(b)
+		if err != nil {
+			return 0, err
+		}
+		sum += v * float64(len(b.keys))
+		b = batch{}
+	}
+	return sum / float64(seen), nil
+}
+
+func (t *Trainer) evaluate(b batch) (float64, error) {
+	tape := &autograd.Tape{Engine: t.Engine, Frozen: true}
+	defer tape.Reset()
+	in, err := nn.NewBatch(tape, b.Inputs, b.Present)
+	if err != nil {
+		return 0, err
+	}
+	l, err := t.Objective.On(tape, nn.Predict(tape, t.Model, in), b.Targets)
+	if err != nil {
+		return 0, err
+	}
+	return l.Value()
+}

@@ -7,17 +7,20 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lacuna-ml/lacuna/ingest/sparse"
+	"github.com/lacuna-ml/lacuna/ingest/nifti"
 )
 
 // constant reports whether all voxels are the same, and which. It stops at the
 // first that differs.
-func constant(v *sparse.Volume) (float32, bool) {
+func constant(v *nifti.Sparse[float32]) (float32, bool) {
 	c := v.At(0, 0, 0)
-	if v.Kept() < v.Len() && c != v.Background ||
-		slices.ContainsFunc(v.Values, func(x float32) bool { return x != c }) ||
-		slices.ContainsFunc(v.Codes, func(x int16) bool { return float32(x) != c }) {
+	if len(v.Values) < v.Len() && c != v.Background {
 		return 0, false
+	}
+	for _, x := range v.Values {
+		if x != c {
+			return 0, false
+		}
 	}
 	return c, c == c // a NaN differs from all, itself too
 }
@@ -56,14 +59,14 @@ func nonFinite(data []float32) (nans, infs, first int) {
 // place names a voxel.
 func place(p [3]int) string { return fmt.Sprintf("voxel (%d, %d, %d)", p[0], p[1], p[2]) }
 
-// toClasses turns the values of a label map into classes, as codes. strange
-// lists the values that the release does not have, "" for none.
-func toClasses(v *sparse.Volume, labels labelMap) (out *sparse.Volume, strange string) {
-	var table [256]int16
+// toClasses turns the values of a label map into classes. strange lists the
+// values that the release does not have, "" for none.
+func toClasses(v *nifti.Sparse[float32], labels labelMap) (out *nifti.Sparse[uint8], strange string) {
+	var table [256]uint8
 	for v := range table {
-		table[v] = int16(labels.class(uint32(v)))
+		table[v] = labels.class(uint32(v))
 	}
-	class := func(v float32) int16 {
+	class := func(v float32) uint8 {
 		n := int32(v) // whatever this is for a NaN or a giant, the next line finds it
 		if uint32(n) < uint32(len(table)) && float32(n) == v {
 			return table[uint8(n)]
@@ -71,22 +74,14 @@ func toClasses(v *sparse.Volume, labels labelMap) (out *sparse.Volume, strange s
 		return none
 	}
 	air := class(v.Background)
-	classes := make([]int16, v.Kept())
+	classes := make([]uint8, len(v.Values))
 	bad := air
 	for i, x := range v.Values {
 		classes[i] = class(x)
 		bad |= classes[i]
 	}
-	for i, x := range v.Codes {
-		c := int16(none)
-		if uint16(x) < uint16(len(table)) {
-			c = table[x]
-		}
-		classes[i] = c
-		bad |= c
-	}
 	if bad < 0x80 { // classes are below; none is not
-		return v.Recode(air, classes), ""
+		return nifti.Recast(v, air, classes), ""
 	}
 	return nil, describeStrange(v, air, classes)
 }
@@ -95,7 +90,7 @@ func toClasses(v *sparse.Volume, labels labelMap) (out *sparse.Volume, strange s
 const maxStrange = 8
 
 // describeStrange lists the values whose class is none, with counts.
-func describeStrange(v *sparse.Volume, air int16, classes []int16) string {
+func describeStrange(v *nifti.Sparse[float32], air uint8, classes []uint8) string {
 	counts := map[uint32]int{} // by bits, so that NaN counts
 	other, at := 0, [3]int{}
 	note := func(x float32, n int) {
@@ -114,7 +109,7 @@ func describeStrange(v *sparse.Volume, air int16, classes []int16) string {
 	}
 	for i, c := range classes {
 		if c == none {
-			note(v.Value(i), 1)
+			note(v.Values[i], 1)
 		}
 	}
 	var keys []uint32

@@ -11,7 +11,3 @@ import (
 func TestReference(t *testing.T) {
 	enginetest.Run(t, reference.New, enginetest.Options{Same: []func() engine.Engine{reference.New}})
 }
-
-func TestGoldenReference(t *testing.T) {
-	enginetest.Golden(t, reference.New, enginetest.Options{})
-}

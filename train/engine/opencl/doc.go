@@ -1,0 +1,35 @@
+// Package opencl provides an engine.Engine on any device with an OpenCL driver:
+// a GPU, or a CPU through PoCL. The library is opened at run time, so that it
+// takes no cgo, build tag or toolkit to build; where there is none, [Devices] and
+// [New] say what to install.
+//
+// # What was measured, and what was not
+//
+// No GPU was to be had when this was written. All kernels are tested, in both
+// shapes and both precisions, on a CPU through PoCL, and the times of the shape
+// for CPUs are measured. That of the shape for GPUs is not: it is correct as far
+// as PoCL can say, and how fast it is on a GPU nobody has seen. `lacuna devices`
+// measures it where there is one.
+//
+// # Contract
+//
+// As that of package engine. Tensors live on the device; kernels go into one
+// queue that runs in order, and only [engine.Engine.Write] and
+// [engine.Engine.Read] move data; Write does not wait. The same call gives the
+// same bits on the same device with the same driver, however many cores it has:
+// sums are taken in an order that depends on shapes only, there are no atomics,
+// and what is tuned changes no sum. Results of other devices differ in the last
+// bits, as compilers and their exp and erf do.
+//
+// With [Options].Half, blocked tensors are kept in half precision, which every
+// OpenCL can load and store; sums, statistics, weights and plain tensors stay in
+// single precision.
+//
+// # Kernels
+//
+// They are in the folder kernels, with the formulas beside them; prelude.cl says
+// what they share. One text serves both shapes where a loop is all that differs:
+// on a CPU a work-group is one item that takes a vector of 16 floats at a time, a
+// whole block of channels; on a GPU a group has 128 items with a vector of 4.
+// Convolutions and products of matrices are written twice.
+package opencl

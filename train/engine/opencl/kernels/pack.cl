@@ -1,0 +1,42 @@
+// Weights of convolutions, to and from the order in which conv.cl has them.
+
+// pack writes the weights as [to][from][tap][16][16], zeros where there is no
+// channel, and behind them a float for each tap that is not 0 where one of its
+// weights is infinite or NaN: those must not meet the zeros that stand for
+// padding. Channels are to_step and from_step floats apart in w; with flip the
+// taps come in the opposite order. Groups are blocks from, blocks to.
+KERNEL void pack(global float *packed, global const float *w, int channels_to, int channels_from, int to_step, int from_step, int taps, int flip) {
+	int from = GROUP(0) * LANES, to = GROUP(1) * LANES;
+	int first = (GROUP(1) * GROUPS(0) + GROUP(0)) * taps;
+	global float *odd = packed + (size_t)GROUPS(0) * GROUPS(1) * taps * TILE + first;
+	for (int k = ITEM; k < taps; k += L) {
+		global float *tile = packed + (size_t)(first + k) * TILE;
+		global const float *tap = w + (flip ? taps - 1 - k : k);
+		float check = 0;
+		for (int i = 0; i < LANES; i++)
+			for (int j = 0; j < LANES; j++) {
+				float v = 0;
+				if (from + i < channels_from && to + j < channels_to)
+					v = tap[(size_t)(to + j) * to_step + (size_t)(from + i) * from_step];
+				tile[i * LANES + j] = v;
+				check += v * 0;
+			}
+		odd[k] = check != 0; // NaN is not 0
+	}
+}
+
+// unpack_grad adds the parts of a gradient to the weights, each packed as above
+// with from and to being channels of x and of y, in order, and writes it plain,
+// [out][in][tap]. Groups are taps, blocks of x, blocks of y.
+KERNEL void unpack_grad(global float *dw, global const float *parts, int count, int channels_in, int channels_out) {
+	int k = GROUP(0), taps = GROUPS(0), in = GROUP(1) * LANES, out = GROUP(2) * LANES;
+	size_t size = (size_t)GROUPS(2) * GROUPS(1) * taps * TILE;
+	global const float *tile = parts + (size_t)((GROUP(2) * GROUPS(1) + GROUP(1)) * taps + k) * TILE;
+	for (int e = ITEM * V; e < TILE; e += L * V) {
+		int i = e / LANES, o = e % LANES;
+		if (in + i >= channels_in) break;
+		vec sum = 0;
+		for (int p = 0; p < count; p++) sum += PASTE(vload, V)(0, tile + p * size + e);
+		to_channels(sum, dw + (size_t)(in + i) * taps + k, channels_in * taps, out + o, channels_out);
+	}
+}
