@@ -1,6 +1,8 @@
 // Package ingest is the vocabulary that every other part speaks: what a data
 // set lists ([Subject]), what it loads ([Sample], [Array], [Labels]), where a
-// patch came from ([Location]) and what was wrong ([Problem], [SubjectError]).
+// patch came from ([Location]) and what was wrong ([Problem], [SubjectError]);
+// and, for sources of volumes that are mostly air, what is not unpacked yet
+// ([Packed]).
 //
 // It is the waist of an hourglass. Files widen into data sets above it; below,
 // shards store samples, a trainer learns from them, a validator judges it, and

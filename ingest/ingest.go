@@ -62,16 +62,6 @@ type Source interface {
 	Load(ctx context.Context, s Subject) (*Sample, error)
 }
 
-// BoxSource is a Source that can spare itself the air around a subject.
-type BoxSource interface {
-	Source
-	// LoadBox is Load for who crops next: it may leave out what is outside of the
-	// smallest box that has every voxel where some present modality differs from
-	// its Background, and margin voxels more on each side as far as the volume
-	// goes. Location.Offset and Affine say which box came.
-	LoadBox(ctx context.Context, s Subject, margin int) (*Sample, error)
-}
-
 // Array is a dense array of float32, last index fastest. The zero Array stands
 // for an absent one.
 type Array struct {

@@ -10,6 +10,11 @@
 // from its own source of chance ([Rand]), which is a function of the run's seed,
 // the sample's key and that name.
 //
+// A source that can ([ingest.PackedSource]) leaves volumes packed, and they stay
+// so as long as the stages let them ([Repacker]): where patches are cut out of
+// them ([Unpacker]), nothing but the patches is ever unpacked and normalised.
+// The samples are the same to the bit as those of the plain way.
+//
 // What is wrong with a subject is a [ingest.SubjectError], which
 // [Pipeline.OnError] may skip; any other error ends the run.
 package preprocess

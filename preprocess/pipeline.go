@@ -110,44 +110,68 @@ func (p *Pipeline) samples(ctx context.Context, src ingest.Source, s ingest.Subj
 	if p.Stages != nil {
 		stages = p.Stages(s)
 	}
-	sample, err := load(ctx, src, s, stages)
+	var faulty error
+	checked := func(out *ingest.Sample) bool {
+		if err := out.Check(src.Modalities()); err != nil {
+			faulty = fmt.Errorf("preprocess: as preprocessed: %w", err)
+			return false
+		}
+		return emit(out)
+	}
+	run := p.plain
+	if _, ok := src.(ingest.PackedSource); ok {
+		run = p.packed
+	}
+	err := run(ctx, src, s, stages, checked)
+	if faulty != nil {
+		return faulty
+	}
+	return err
+}
+
+func (p *Pipeline) plain(ctx context.Context, src ingest.Source, s ingest.Subject, stages []Stage, emit func(*ingest.Sample) bool) error {
+	sample, err := src.Load(ctx, s)
 	if err != nil {
 		return fmt.Errorf("load %s: %w", s.Key, err)
 	}
 	if err := sample.Check(src.Modalities()); err != nil {
 		return fmt.Errorf("preprocess: as loaded: %w", err)
 	}
-	return p.apply(ctx, src, stages, sample, emit)
+	return Apply(ctx, stages, p.Seed, sample, emit)
 }
 
-// load loads a subject, without what the stages would cut off at once.
-func load(ctx context.Context, src ingest.Source, s ingest.Subject, stages []Stage) (*ingest.Sample, error) {
-	boxes, ok := src.(ingest.BoxSource)
-	for i := 0; ok && i < len(stages); i++ {
-		var st Boxed
-		if st, ok = stages[i].(Boxed); ok {
-			if margin, cuts := st.Box(); cuts {
-				return boxes.LoadBox(ctx, s, margin)
-			}
+// packed is plain for a [ingest.PackedSource]. It unpacks no more than the stages
+// need.
+func (p *Pipeline) packed(ctx context.Context, src ingest.Source, s ingest.Subject, stages []Stage, emit func(*ingest.Sample) bool) error {
+	in, err := src.(ingest.PackedSource).LoadPacked(ctx, s)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", s.Key, err)
+	}
+	defer in.Release()
+	if err := in.Check(src.Modalities()); err != nil {
+		return fmt.Errorf("preprocess: as loaded: %w", err)
+	}
+	for ; len(stages) > 0; stages = stages[1:] {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if st, ok := stages[0].(Unpacker); ok {
+			return first(ctx, stages, p.Seed, s.Key, emit, func(rng *rand.Rand, emit func(*ingest.Sample) bool) error {
+				return st.Unpack(ctx, rng, in, emit)
+			})
+		}
+		st, ok := stages[0].(Repacker)
+		if ok {
+			ok, err = st.Repack(ctx, in)
+		}
+		if err != nil {
+			return failed(st, s.Key, err)
+		}
+		if !ok {
+			break
 		}
 	}
-	return src.Load(ctx, s)
-}
-
-// apply is Apply with every sample checked before it goes out.
-func (p *Pipeline) apply(ctx context.Context, src ingest.Source, stages []Stage, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
-	var faulty error
-	err := Apply(ctx, stages, p.Seed, s, func(out *ingest.Sample) bool {
-		if err := out.Check(src.Modalities()); err != nil {
-			faulty = fmt.Errorf("preprocess: as preprocessed: %w", err)
-			return false
-		}
-		return emit(out)
-	})
-	if faulty != nil {
-		return faulty
-	}
-	return err
+	return Apply(ctx, stages, p.Seed, in.Unpack(), emit)
 }
 
 // errLeft says that the consumer takes no more.
@@ -166,9 +190,15 @@ func Apply(ctx context.Context, stages []Stage, seed uint64, s *ingest.Sample, e
 		}
 		return nil
 	}
-	st := stages[0]
+	return first(ctx, stages, seed, s.Key, emit, func(rng *rand.Rand, emit func(*ingest.Sample) bool) error {
+		return stages[0].Apply(ctx, rng, s, emit)
+	})
+}
+
+// first does the first of the stages, and puts what it emits through the others.
+func first(ctx context.Context, stages []Stage, seed uint64, k ingest.Key, emit func(*ingest.Sample) bool, do func(*rand.Rand, func(*ingest.Sample) bool) error) error {
 	var below error
-	err := st.Apply(ctx, Rand(seed, s.Key, st.Name()), s, func(out *ingest.Sample) bool {
+	err := do(Rand(seed, k, stages[0].Name()), func(out *ingest.Sample) bool {
 		if below == nil {
 			below = Apply(ctx, stages[1:], seed, out, emit)
 		}
@@ -178,9 +208,13 @@ func Apply(ctx context.Context, stages []Stage, seed uint64, s *ingest.Sample, e
 		return below
 	}
 	if err != nil {
-		return fmt.Errorf("preprocess: %s of %s: %w", st.Name(), s.Key, err)
+		return failed(stages[0], k, err)
 	}
 	return nil
+}
+
+func failed(st Stage, k ingest.Key, err error) error {
+	return fmt.Errorf("preprocess: %s of %s: %w", st.Name(), k, err)
 }
 
 // Rand returns the source of chance of one stage for one sample: a PCG

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/ingest/sparse"
 	"github.com/lacuna-ml/lacuna/preprocess"
 )
 
@@ -323,49 +324,116 @@ func ExamplePipeline_Run() {
 	// d/s02/2
 }
 
-// boxes is a source that notes how it was asked.
-type boxes struct {
+// packing is a source of volumes of 1 x 1 x 2 voxels, that notes what is asked.
+type packing struct {
 	source
-	asked *[]int // a margin, or -1 for Load
+	notes *[]string
 }
 
-func (b boxes) Load(ctx context.Context, s ingest.Subject) (*ingest.Sample, error) {
-	*b.asked = append(*b.asked, -1)
-	return b.source.Load(ctx, s)
+func (p packing) note(text string) { *p.notes = append(*p.notes, text) }
+
+func (p packing) Load(context.Context, ingest.Subject) (*ingest.Sample, error) {
+	p.note("load")
+	return nil, errors.New("it should be loaded packed")
 }
 
-func (b boxes) LoadBox(ctx context.Context, s ingest.Subject, margin int) (*ingest.Sample, error) {
-	*b.asked = append(*b.asked, margin)
-	return b.source.Load(ctx, s)
+func (p packing) LoadPacked(ctx context.Context, sub ingest.Subject) (*ingest.Packed, error) {
+	s, err := p.source.Load(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	s.Inputs = []ingest.Array{{Shape: []int{1, 1, 2}}, {}}
+	s.Background = []float32{0, 0}
+	s.Location.Volume = [3]int{1, 1, 2}
+	return &ingest.Packed{Sample: s, Volumes: []*sparse.Volume{sparse.Pack([3]int{2, 1, 1}, []float32{0, 7}), nil},
+		Free: func() { p.note("free") }}, nil
 }
 
-type boxed struct {
+// repacker and unpacker are stages that note what is done with them.
+type repacker struct {
 	stage
-	margin int // below 0 for a stage that cuts nothing
+	notes *[]string
+	ok    bool
+	err   error
 }
 
-func (b boxed) Box() (int, bool) { return max(b.margin, 0), b.margin >= 0 }
+func (r repacker) Repack(_ context.Context, p *ingest.Packed) (bool, error) {
+	*r.notes = append(*r.notes, fmt.Sprint("repack ", r.name))
+	if r.ok {
+		p.Sample.Definitions = append(p.Sample.Definitions, r.name)
+	}
+	return r.ok, r.err
+}
 
-func TestBoxesAreAskedForWhereTheStagesCut(t *testing.T) {
-	pass, crop2, crop5 := boxed{noise, -1}, boxed{noise, 2}, boxed{noise, 5}
+type unpacker struct {
+	stage
+	notes *[]string
+}
+
+func (u unpacker) Unpack(ctx context.Context, rng *rand.Rand, p *ingest.Packed, emit func(*ingest.Sample) bool) error {
+	*u.notes = append(*u.notes, "unpack "+u.name)
+	return u.Apply(ctx, rng, p.Unpack(), emit)
+}
+
+func TestSamplesStayPackedAsLongAsTheStagesLetThem(t *testing.T) {
+	var notes []string
+	named := func(name string) stage {
+		return stage{name, func(rng *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
+			notes = append(notes, "apply "+name)
+			return noise.apply(rng, s, emit)
+		}}
+	}
+	can := repacker{named("can"), &notes, true, nil}
+	cannot := repacker{named("cannot"), &notes, false, nil}
+	fails := repacker{named("fails"), &notes, false, fault(0)}
+	cuts := unpacker{named("cuts"), &notes}
 	for _, tc := range []struct {
 		name   string
 		stages []preprocess.Stage
-		want   int
+		want   []string
+		err    error
 	}{
-		{"nothing", nil, -1},
-		{"a crop", []preprocess.Stage{crop2, noise}, 2},
-		{"a crop after a turn", []preprocess.Stage{pass, pass, crop2, crop5}, 2},
-		{"a turn alone", []preprocess.Stage{pass}, -1},
-		{"a crop after what needs all", []preprocess.Stage{noise, crop2}, -1},
+		{"no stage", nil, []string{"free"}, nil},
+		{"a plain one", []preprocess.Stage{named("a"), can}, []string{"apply a", "apply can", "free"}, nil},
+		{"to the end", []preprocess.Stage{can, can}, []string{"repack can", "repack can", "free"}, nil},
+		{"to where it can't", []preprocess.Stage{can, cannot, can}, []string{"repack can", "repack cannot", "apply cannot", "apply can", "free"}, nil},
+		{"to where it is cut", []preprocess.Stage{can, cuts, can, cuts}, []string{"repack can", "unpack cuts", "apply cuts", "apply can", "apply cuts", "free"}, nil},
+		{"to a fault", []preprocess.Stage{can, fails, can}, []string{"repack can", "repack fails", "free"}, fault(0)},
 	} {
-		var asked []int
-		p := preprocess.Pipeline{Stages: stages(tc.stages...)}
-		if _, err := collect(t, p.Run(t.Context(), boxes{source{}, &asked}, subjects(1, nil))); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(asked, []int{tc.want}) {
-			t.Errorf("%s: asked for %v, want %d", tc.name, asked, tc.want)
-		}
+		t.Run(tc.name, func(t *testing.T) {
+			notes = nil
+			p := preprocess.Pipeline{Stages: stages(tc.stages...), Seed: 5}
+			out, err := collect(t, p.Run(t.Context(), packing{source{}, &notes}, subjects(1, nil)))
+			if (err == nil) != (tc.err == nil) || err != nil && err.Error() != tc.err.Error() {
+				t.Fatalf("error %v, want %v", err, tc.err)
+			}
+			if !slices.Equal(notes, tc.want) {
+				t.Errorf("%v, want %v", notes, tc.want)
+			}
+			for _, st := range tc.stages {
+				if err == nil && !strings.Contains(out[0], st.Name()) {
+					t.Errorf("%s is not in %v", st.Name(), out)
+				}
+			}
+		})
 	}
+}
+
+func TestABrokenPackedSampleEndsTheRun(t *testing.T) {
+	var notes []string
+	src := broken{packing{source{}, &notes}}
+	p := preprocess.Pipeline{OnError: func(*ingest.SubjectError) error { return nil }}
+	_, err := collect(t, p.Run(t.Context(), src, subjects(2, nil)))
+	if err == nil || !strings.Contains(err.Error(), "as loaded") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// broken is a source whose volumes are not of the shape that it says.
+type broken struct{ packing }
+
+func (b broken) LoadPacked(ctx context.Context, sub ingest.Subject) (*ingest.Packed, error) {
+	p, err := b.packing.LoadPacked(ctx, sub)
+	p.Sample.Location.Volume = [3]int{1, 2, 2}
+	return p, err
 }

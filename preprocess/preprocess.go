@@ -21,12 +21,18 @@ type Stage interface {
 	Apply(ctx context.Context, rng *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error
 }
 
-// Boxed is a Stage that can do without the air around a subject: whatever it
-// makes of the whole, it makes as well of what [ingest.BoxSource] leaves.
-type Boxed interface {
+// Repacker is a Stage that can leave a sample packed.
+type Repacker interface {
 	Stage
-	// Box returns the margin, in voxels, of the box that the stage cuts samples
-	// to. A stage that cuts nothing, and is content with any box, returns false:
-	// then the next one decides.
-	Box() (margin int, cuts bool)
+	// Repack does to p what Apply would do to what p unpacks to, to the bit. It
+	// reports false, and has changed nothing, where it can't: then p is unpacked.
+	Repack(ctx context.Context, p *ingest.Packed) (bool, error)
+}
+
+// Unpacker is a Stage that takes parts of a sample, and can unpack no more.
+type Unpacker interface {
+	Stage
+	// Unpack emits what Apply would of what p unpacks to, to the bit. The samples
+	// share no memory with p.
+	Unpack(ctx context.Context, rng *rand.Rand, p *ingest.Packed, emit func(*ingest.Sample) bool) error
 }

@@ -19,13 +19,15 @@ type grammar struct {
 	Config  kong.ConfigFlag  `placeholder:"FILE" help:"YAML file of values for flags, by their names: a flag given on the command line wins."`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Ingest   ingestCmd         `cmd:"" help:"Turn a data set into shards."`
-	Doctor   doctorCmd         `cmd:"" help:"Read every subject of a data set and list every problem; write nothing."`
-	Train    trainCmd          `cmd:"" help:"Train a model on shards."`
-	Shards   shardcli.Commands `cmd:"" help:"Look into shards (also as the program shards)."`
-	Mfcc     mfccCmd           `cmd:"" help:"Compute the MFCCs of WAV files."`
-	Nifti    niftiCmd          `cmd:"" help:"Describe a NIfTI file, or write its voxels as .npy."`
-	Datasets datasetsCmd       `cmd:"" help:"List the data sets that Lacuna reads."`
+	Ingest     ingestCmd         `cmd:"" help:"Turn a data set into shards."`
+	Doctor     doctorCmd         `cmd:"" help:"Read every subject of a data set and list every problem; write nothing."`
+	Train      trainCmd          `cmd:"" help:"Train a model on shards."`
+	Validate   validateCmd       `cmd:"" help:"Judge a trained model, with any of its modalities missing."`
+	Experiment experimentCmd     `cmd:"" help:"Train and judge all of a table or figure, over seeds."`
+	Shards     shardcli.Commands `cmd:"" help:"Look into shards (also as the program shards)."`
+	Mfcc       mfccCmd           `cmd:"" help:"Compute the MFCCs of WAV files."`
+	Nifti      niftiCmd          `cmd:"" help:"Describe a NIfTI file, or write its voxels as .npy."`
+	Datasets   datasetsCmd       `cmd:"" help:"List the data sets that Lacuna reads."`
 }
 
 // app is what every command is given.

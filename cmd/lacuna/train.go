@@ -87,6 +87,7 @@ type specFlags struct {
 	GateSkips bool     `group:"Distillation" help:"Gate the features of all levels."`
 	Width     int      `group:"Network" placeholder:"N" help:"Channels of a 3-D network's first level."`
 	Depth     int      `group:"Network" placeholder:"N" help:"Its levels below the first."`
+	Deep      bool     `group:"Network" help:"The deeper encoder of images."`
 	Recompute bool     `group:"Network" help:"Keep fewer activations and compute them again: less memory, a third more time."`
 }
 
@@ -135,6 +136,7 @@ func (f specFlags) spec(d *lab.Data) (lab.Spec, error) {
 	s.Train.Meta.Skips = s.Train.Meta.Skips || f.GateSkips
 	set(&s.Model.Width, f.Width, f.Width > 0)
 	set(&s.Model.Depth, f.Depth, f.Depth > 0)
+	s.Model.Deep = s.Model.Deep || f.Deep
 	s.Model.Checkpoint = s.Model.Checkpoint || f.Recompute
 	return s, nil
 }

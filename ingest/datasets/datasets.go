@@ -53,6 +53,12 @@ type Dataset struct {
 	// Open returns the data set's source. in has one file system for each of
 	// Inputs; opts has values for some of Options. It looks at names only.
 	Open func(ctx context.Context, in map[string]fs.FS, opts map[string]string) (ingest.Source, error)
+
+	// Numbers returns the value that each of Classes has in the data set's own
+	// label maps, which may differ from release to release: a sample's Definitions
+	// tell it. It returns nil where they do not. Numbers is nil where files hold
+	// the classes themselves.
+	Numbers func(definitions []string) []uint8
 }
 
 // Region is a named union of classes: "WT" is every class of tumour.

@@ -2,7 +2,6 @@ package datasets_test
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"iter"
 	"slices"
@@ -36,30 +35,37 @@ func (f fake) Load(_ context.Context, s ingest.Subject) (*ingest.Sample, error) 
 	return &ingest.Sample{Key: s.Key, Sources: []ingest.File{{Path: f.where}}}, nil
 }
 
-// boxed is a source that can spare the air.
-type boxed struct{ fake }
+// packing is a source that can leave volumes packed.
+type packing struct{ fake }
 
-func (b boxed) LoadBox(ctx context.Context, s ingest.Subject, margin int) (*ingest.Sample, error) {
-	out, err := b.Load(ctx, s)
-	out.Sources[0].Path += fmt.Sprintf(" box %d", margin)
-	return out, err
+func (p packing) LoadPacked(ctx context.Context, s ingest.Subject) (*ingest.Packed, error) {
+	out, err := p.Load(ctx, s)
+	out.Sources[0].Path += " packed"
+	return &ingest.Packed{Sample: out}, err
 }
 
-func TestJoinSparesTheAirWhereASourceCan(t *testing.T) {
-	j := datasets.Join(fake{"a", []string{"1"}}, boxed{fake{"b", []string{"2"}}})
+func TestJoinIsPackedWhereAllSourcesAre(t *testing.T) {
+	plain, a, b := fake{"a", []string{"1"}}, packing{fake{"a", []string{"1"}}}, packing{fake{"b", []string{"2"}}}
+	if _, ok := datasets.Join(plain, b).(ingest.PackedSource); ok {
+		t.Error("one of two can pack, and the join says that it can")
+	}
+	j := datasets.Join(a, b)
 	var got []string
 	for s, err := range j.Subjects(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sample, err := j.(ingest.BoxSource).LoadBox(t.Context(), s, 3)
+		p, err := j.(ingest.PackedSource).LoadPacked(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, sample.Sources[0].Path)
+		got = append(got, p.Sample.Sources[0].Path)
 	}
-	if want := []string{"a", "b box 3"}; !slices.Equal(got, want) {
+	if want := []string{"a packed", "b packed"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	if _, err := j.(ingest.PackedSource).LoadPacked(t.Context(), ingest.Subject{}); err == nil {
+		t.Error("a subject that nobody listed was loaded")
 	}
 }
 

@@ -12,12 +12,19 @@ import (
 
 // Join returns the sources of one data set as one: the subjects of the first,
 // then of the second, and so on. A subject that two of them have is an error of
-// Subjects. Load takes only subjects that Subjects has yielded.
+// Subjects. Load takes only subjects that Subjects has yielded. Where all of them
+// are [ingest.PackedSource]s, so is what they make.
 func Join(sources ...ingest.Source) ingest.Source {
 	if len(sources) == 1 {
 		return sources[0]
 	}
-	return &joined{sources: sources, of: map[ingest.Key]int{}}
+	j := &joined{sources: sources, of: map[ingest.Key]int{}}
+	for _, src := range sources {
+		if _, ok := src.(ingest.PackedSource); !ok {
+			return j
+		}
+	}
+	return packed{j}
 }
 
 type joined struct {
@@ -62,16 +69,15 @@ func (j *joined) Load(ctx context.Context, s ingest.Subject) (*ingest.Sample, er
 	return src.Load(ctx, s)
 }
 
-// LoadBox spares the air where the subject's own source can.
-func (j *joined) LoadBox(ctx context.Context, s ingest.Subject, margin int) (*ingest.Sample, error) {
-	src, err := j.source(s)
+// packed is a joined of sources that can all leave volumes packed.
+type packed struct{ *joined }
+
+func (p packed) LoadPacked(ctx context.Context, s ingest.Subject) (*ingest.Packed, error) {
+	src, err := p.source(s)
 	if err != nil {
 		return nil, err
 	}
-	if b, ok := src.(ingest.BoxSource); ok {
-		return b.LoadBox(ctx, s, margin)
-	}
-	return src.Load(ctx, s)
+	return src.(ingest.PackedSource).LoadPacked(ctx, s)
 }
 
 func (j *joined) source(s ingest.Subject) (ingest.Source, error) {

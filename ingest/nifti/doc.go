@@ -29,7 +29,7 @@
 //
 // Inflating is most of the work, so the package does it itself, in half the time
 // of the flate packages (whose writer it uses). [Reader.Sparse] keeps only what
-// is not the air around a brain, and so reads, checks and copies a quarter.
+// is not the air around a brain, and so converts and copies a quarter.
 //
 // # What is refused
 //

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
+	"github.com/lacuna-ml/lacuna/ingest/sparse"
 )
 
 // FuzzDecode decodes with a small limit. What is accepted must be as large as it
@@ -31,15 +32,15 @@ func FuzzDecode(f *testing.F) {
 	f.Add(gz(f, with(wide, 42, []int16{40, 3, 2})))
 
 	const limit = 1 << 20
-	var sparse nifti.Sparse[float32]
+	var b sparse.Builder
 	f.Fuzz(func(t *testing.T, file []byte) {
 		im, err := decode(file, limit)
 		if err != nil {
 			checkKind(t, err)
-			checkSparse(t, &sparse, file, limit, nil, err)
+			checkSparse(t, &b, file, limit, nil, err)
 			return
 		}
-		checkSparse(t, &sparse, file, limit, im.Data, nil)
+		checkSparse(t, &b, file, limit, im.Data, nil)
 		n := 1
 		for _, d := range im.Header.Dim {
 			n *= d

@@ -241,8 +241,15 @@ func (s *stream) units(size, most int, piece []byte) ([]byte, error) {
 	if n -= n % size; n > 0 {
 		return s.take(n), nil
 	}
-	_, err := s.read(piece[:size])
-	return piece[:size], err
+	// The unit goes on in what is made next: that is as much as ever, lest one
+	// odd piece be followed by small ones alone.
+	for n < size {
+		if err := s.ready(most); err != nil {
+			return nil, err
+		}
+		n += copy(piece[n:size], s.take(min(len(s.rest), size-n)))
+	}
+	return piece[:size], nil
 }
 
 // full fills p, a part of field.

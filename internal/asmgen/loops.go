@@ -18,7 +18,7 @@ func (v *vector) bits(name string, x uint32) value {
 // and 2^127 or so; NaN stays NaN.
 func (v *vector) exp(x value) value {
 	x = v.inReg(x)
-	low := v.f("expLow", -87.3)
+	low := v.f("expLow", -87.3365)
 	in := v.max(low, v.min(v.f("expHigh", 88), x))
 	n := v.round(v.mul(in, v.f("log2e", math.Log2E)))
 	r := v.fnma(n, v.f("ln2High", 0.693359375), in)
@@ -86,6 +86,9 @@ func loops() []loop {
 		{name: "scale", reads: []string{"y", "x"}, writes: 1, unroll: 2, body: func(v *vector) {
 			v.store(0, v.mul(v.load(1), v.c(0)))
 		}},
+		{name: "shift", reads: []string{"y", "x"}, writes: 1, unroll: 2, body: func(v *vector) {
+			v.store(0, v.mul(v.sub(v.load(1), v.c(1)), v.c(0)))
+		}},
 		{name: "axpby", reads: []string{"y", "x"}, writes: 1, unroll: 2, body: func(v *vector) {
 			v.store(0, v.fma(v.load(1), v.c(0), v.mul(v.load(0), v.c(1))))
 		}},
@@ -126,14 +129,11 @@ func loops() []loop {
 			v.store(0, v.fma(v.fma(speed, v.c(1), g), v.c(2), p))
 		}},
 		{name: "adam", reads: []string{"p", "m", "v", "g"}, writes: 3, body: func(v *vector) {
-			p, g := v.load(0), v.load(3)
-			g = v.fma(p, v.c(0), g)
-			first := v.fma(v.load(1), v.c(2), v.mul(g, v.c(3)))
-			second := v.fma(v.load(2), v.c(4), v.mul(v.mul(g, g), v.c(5)))
-			v.store(1, first)
-			v.store(2, second)
-			under := v.fma(v.sqrt(second), v.c(6), v.c(7))
-			v.store(0, v.fnma(v.c(8), v.div(first, under), v.mul(p, v.c(1))))
+			p := v.load(0)
+			v.adam(v.mul(p, v.c(1)), v.fma(p, v.c(0), v.load(3)))
+		}},
+		{name: "adamW", reads: []string{"p", "m", "v", "g"}, writes: 3, body: func(v *vector) {
+			v.adam(v.mul(v.load(0), v.c(1)), v.load(3))
 		}},
 		{name: "regionsGrad", reads: []string{"dx", "x", "t"}, writes: 1, body: func(v *vector) {
 			p, t := v.sigmoid(v.load(1)), v.load(2)
@@ -183,11 +183,11 @@ func loops() []loop {
 			v.store(0, v.fma(v.sub(v.load(1), v.mem(2)), v.c(0), v.load(0)))
 		}},
 		{name: "norm", reads: []string{"y", "x"}, writes: 1, unroll: 2, body: func(v *vector) {
-			z := v.fma(v.load(1), v.c(0), v.c(1))
+			z := v.fma(v.sub(v.load(1), v.c(3)), v.c(0), v.c(1))
 			v.store(0, v.leaky(z, z, v.c(2)))
 		}},
 		{name: "normAdd", reads: []string{"y", "x", "res"}, writes: 1, unroll: 2, body: func(v *vector) {
-			z := v.add(v.fma(v.load(1), v.c(0), v.c(1)), v.mem(2))
+			z := v.add(v.fma(v.sub(v.load(1), v.c(3)), v.c(0), v.c(1)), v.mem(2))
 			v.store(0, v.leaky(z, z, v.c(2)))
 		}},
 		{name: "normSums", reads: []string{"dy", "y", "x"}, sums: 2, unroll: 2, body: func(v *vector) {
@@ -201,8 +201,10 @@ func loops() []loop {
 		{name: "normGradAdd", reads: []string{"dx", "dres", "dy", "y", "x"}, writes: 2, unroll: 2, body: func(v *vector) {
 			v.normGrad(true)
 		}},
-		{name: "frozenGrad", reads: []string{"dx", "dy", "y"}, writes: 1, unroll: 2, body: func(v *vector) {
-			v.store(0, v.mul(v.leaky(v.load(2), v.load(1), v.c(1)), v.c(0)))
+		{name: "frozenGrad", reads: []string{"dx", "dres", "dy", "y"}, writes: 2, unroll: 2, body: func(v *vector) {
+			dz := v.leaky(v.load(3), v.load(2), v.c(1))
+			v.store(1, dz)
+			v.store(0, v.mul(dz, v.c(0)))
 		}},
 	}
 }
@@ -214,6 +216,16 @@ func (v *vector) momentum() (p, speed, g value) {
 	speed = v.fma(v.load(1), v.c(1), g)
 	v.store(1, speed)
 	return p, speed, g
+}
+
+// adam is a step, what decays having been seen to.
+func (v *vector) adam(p, g value) {
+	first := v.fma(v.load(1), v.c(2), v.mul(g, v.c(3)))
+	second := v.fma(v.load(2), v.c(4), v.mul(v.mul(g, g), v.c(5)))
+	v.store(1, first)
+	v.store(2, second)
+	under := v.fma(v.sqrt(second), v.c(6), v.c(7))
+	v.store(0, v.fnma(v.c(8), v.div(first, under), p))
 }
 
 // normGrad is c[2] dz + c[3] (x - c[0]) + c[4]; with res, dz goes to operand 1.

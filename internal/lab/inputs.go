@@ -3,42 +3,76 @@ package lab
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 
-	"github.com/lacuna-ml/lacuna/ingest"
-	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/preprocess"
+	"github.com/lacuna-ml/lacuna/preprocess/augment"
+	"github.com/lacuna-ml/lacuna/preprocess/scale"
+	"github.com/lacuna-ml/lacuna/shards/split"
 )
 
-// stages returns the augmentations of training samples, and what every sample
-// goes through before the network.
-func (s Spec) stages(ctx context.Context, d *Data, only modality.Mask) (augment, scale []preprocess.Stage, err error) {
+// Scalings of inputs.
+const (
+	InputNone      = "none"
+	InputPublished = "published" // (x - .5) / .5, images and MFCCs alike
+	InputStandard  = "standard"  // by mean and deviation of the training samples, per coefficient of a sound
+)
+
+// fit finds the numbers of the spec's scaling from the training samples, as far
+// as they are seen. The data must have been opened with train.
+func (s *Spec) fit(ctx context.Context, d *Data) error {
+	s.Scales = nil
 	switch s.Input {
-	case "none":
-	case "published":
-		scale = append(scale, halves{})
+	case InputNone:
+		return nil
+	case InputPublished:
+		for m := range d.Set.Kinds {
+			s.Scales = append(s.Scales, scale.Fixed(m, .5, .5))
+		}
+		return nil
+	case InputStandard:
 	default:
-		return nil, nil, fmt.Errorf("no input scaling %q", s.Input)
+		return fmt.Errorf("no scaling of inputs %q: there are %s, %s and %s", s.Input, InputPublished, InputStandard, InputNone)
 	}
-	return augment, scale, nil
+	only, err := d.mask(s.Only)
+	if err != nil {
+		return err
+	}
+	hide, err := d.policy(ctx, s.Missing, s.Train.Seed)
+	if err != nil {
+		return err
+	}
+	train := stream{data: d, split: split.Train, hide: hide, only: only}
+	for m := range only.All() {
+		sc, err := scale.Fit(m, d.Set.Kinds[m] != datasets.Waveform, train.samples(ctx, 0, 0))
+		if err != nil {
+			return err
+		}
+		s.Scales = append(s.Scales, sc)
+	}
+	return nil
 }
 
-// halves is (x - .5) / .5.
-type halves struct{}
-
-func (halves) Name() string { return "halves/1" }
-
-func (halves) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
-	for i, a := range s.Inputs {
-		if a.Data == nil {
-			continue
+// scale returns the stages that every sample goes through before the network.
+func (s Spec) scale() ([]preprocess.Stage, error) {
+	var stages []preprocess.Stage
+	for _, sc := range s.Scales {
+		st, err := sc.Stage()
+		if err != nil {
+			return nil, err
 		}
-		v := make([]float32, len(a.Data))
-		for k, x := range a.Data {
-			v[k] = 2*x - 1
-		}
-		s.Inputs[i].Data = v
+		stages = append(stages, st)
 	}
-	emit(s)
-	return nil
+	return stages, nil
+}
+
+// AugmentNone varies no training sample; other names are package augment's.
+const AugmentNone = "none"
+
+// augment returns the stages that vary a scaled training sample.
+func (s Spec) augment(d datasets.Dataset) ([]preprocess.Stage, error) {
+	if s.Augment == AugmentNone || s.Augment == "" {
+		return nil, nil
+	}
+	return augment.Preset(s.Augment, d.Modalities, nil)
 }

@@ -61,7 +61,9 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 	if err != nil {
 		return train.State{}, err
 	}
-	s.settle(d.Manifest)
+	if err := s.settle(ctx, d); err != nil {
+		return train.State{}, err
+	}
 	t, err := s.Trainer(ctx, d, j.Engine, j.Workers, j.Now)
 	if err != nil {
 		return train.State{}, err
@@ -90,55 +92,51 @@ func (j *Job) Resume(ctx context.Context) (train.State, error) {
 	if err != nil {
 		return train.State{}, err
 	}
-	s, t, d, err := j.again(ctx, r)
+	if j.Data == "" {
+		j.Data = r.Info().Notes[noteData]
+	}
+	d, err := Open(j.Data, j.Registry, split.Train, split.Val)
 	if err != nil {
 		return train.State{}, errors.Join(err, r.Close())
 	}
 	defer d.Close()
+	s, t, err := j.again(ctx, r, d)
+	if err != nil {
+		return train.State{}, errors.Join(err, r.Close())
+	}
 	return j.train(ctx, r, s, t)
 }
 
-// again opens what a run was made of and puts the trainer where it was.
-func (j *Job) again(ctx context.Context, r *rundir.Run) (s Spec, t *train.Trainer, d *Data, err error) {
+// again puts a trainer to where the run was.
+func (j *Job) again(ctx context.Context, r *rundir.Run, d *Data) (s Spec, t *train.Trainer, err error) {
 	if err := r.Config(&s); err != nil {
-		return s, nil, nil, err
+		return s, nil, err
 	}
-	if j.Data == "" {
-		j.Data = r.Info().Notes[noteData]
-	}
-	if d, err = Open(j.Data, j.Registry, split.Train, split.Val); err != nil {
-		return s, nil, nil, err
-	}
-	defer func() {
-		if err != nil {
-			_ = d.Close() // the error says more
-		}
-	}()
 	if d.Manifest.ID != s.Manifest {
-		return s, nil, nil, fmt.Errorf("%s is not the data set that %s was trained on: its manifest's id is %.12s, that one's %.12s", j.Data, j.Dir, d.Manifest.ID, s.Manifest)
+		return s, nil, fmt.Errorf("%s is not the data set that %s was trained on: its manifest's id is %.12s, that one's %.12s", j.Data, j.Dir, d.Manifest.ID, s.Manifest)
 	}
 	if t, err = s.Trainer(ctx, d, j.Engine, j.Workers, j.Now); err != nil {
-		return s, nil, nil, err
+		return s, nil, err
 	}
 	at := int64(-1)
 	c, origin, err := checkpoint.Load(j.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // stopped before the first
 	case err != nil:
-		return s, nil, nil, err
+		return s, nil, err
 	default:
 		if origin.Skipped != nil {
 			fmt.Fprintf(j.Talk, "%v\ngoing on from the one before it\n", origin.Skipped)
 		}
 		if c.State.Config != r.Info().Config {
-			return s, nil, nil, fmt.Errorf("%s is of another configuration than %s", origin.Path, r.Path(rundir.ConfigName))
+			return s, nil, fmt.Errorf("%s is of another configuration than %s", origin.Path, r.Path(rundir.ConfigName))
 		}
 		if err := t.Restore(c); err != nil {
-			return s, nil, nil, fmt.Errorf("%s: %w", origin.Path, err)
+			return s, nil, fmt.Errorf("%s: %w", origin.Path, err)
 		}
 		at = c.State.Step
 	}
-	return s, t, d, r.Resume(at, j.start())
+	return s, t, r.Resume(at, j.start())
 }
 
 // train runs the trainer with everything that is written beside it, and closes

@@ -1,14 +1,12 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
 
-	"context"
-
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
-	"github.com/lacuna-ml/lacuna/ingest/modality"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train"
 	"github.com/lacuna-ml/lacuna/train/engine"
@@ -28,7 +26,7 @@ func (s Spec) model(e engine.Engine, d datasets.Dataset) (nn.Model, error) {
 		if len(d.Kinds) != 2 || image < 0 || sound < 0 {
 			return nil, fmt.Errorf("the network avnet is for an image and a sound, %s has %v", d.Name, d.Kinds)
 		}
-		return avnet.New(e, avnet.Options{Classes: len(d.Classes), Image: image, Sound: sound}, s.Train.Seed)
+		return avnet.New(e, avnet.Options{Classes: len(d.Classes), Image: image, Sound: sound, Deep: s.Model.Deep}, s.Train.Seed)
 	case "unet3d":
 		return unet3d.New(e, unet3d.Options{
 			Modalities: d.Modalities.Len(), Regions: len(d.Regions), Width: s.Model.Width, Depth: s.Model.Depth,
@@ -61,13 +59,17 @@ func (s Spec) Trainer(ctx context.Context, d *Data, e engine.Engine, workers int
 	if err != nil {
 		return nil, err
 	}
-	augment, scale, err := s.stages(ctx, d, only)
+	scale, err := s.scale()
+	if err != nil {
+		return nil, err
+	}
+	vary, err := s.augment(d.Set)
 	if err != nil {
 		return nil, err
 	}
 	t := &train.Trainer{Config: s.Train, Modalities: d.Set.Modalities, Engine: e, Now: now}
 	t.Train, err = stream{data: d, split: split.Train, seed: s.Train.Seed, shuffle: true, hide: hide, only: only,
-		stages: append(augment, scale...), workers: workers}.feed()
+		stages: slices.Concat(scale, vary), workers: workers}.feed()
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +88,3 @@ func (s Spec) Trainer(ctx context.Context, d *Data, e engine.Engine, workers int
 	}
 	return t, t.Start()
 }
-
-// full returns the data set's modalities that a spec uses.
-func (s Spec) full(d *Data) (modality.Mask, error) { return d.mask(s.Only) }

@@ -1,11 +1,13 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/preprocess/scale"
 	"github.com/lacuna-ml/lacuna/shards"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train"
@@ -31,9 +33,12 @@ type Spec struct {
 	Missing string `json:"missing"`
 	// Only are the modalities that the run uses at all; empty is all.
 	Only []string `json:"only,omitempty"`
-	// Input names how values are scaled before the network: see scalings.
-	Input string `json:"input"`
-	// Augment names a set of augmentations of the training samples.
+	// Input names how values are scaled before the network, and Scales are the
+	// numbers that came of it.
+	Input  string        `json:"input"`
+	Scales []scale.Scale `json:"scales"`
+	// Augment names a set of augmentations of the training samples: none, or one
+	// of package augment.
 	Augment string `json:"augment"`
 	// Smoothing is the label smoothing of a classification.
 	Smoothing float64 `json:"smoothing,omitempty"`
@@ -47,6 +52,7 @@ type ModelSpec struct {
 	FullStem    bool   `json:"full_stem,omitempty"`
 	Standardise bool   `json:"standardise,omitempty"`
 	Checkpoint  bool   `json:"checkpoint,omitempty"`
+	Deep        bool   `json:"deep,omitempty"` // of avnet: the deeper encoder of images
 }
 
 // Presets are the named starting points of a Spec, by task, the default first.
@@ -66,7 +72,7 @@ func Preset(name string, d datasets.Dataset, m *shards.Manifest) (Spec, error) {
 	if !slices.Contains(all, name) {
 		return Spec{}, fmt.Errorf("no preset %q for %s: there are %s", name, d.Name, strings.Join(all, ", "))
 	}
-	s := Spec{Preset: name, Dataset: d.Name, Manifest: m.ID, Missing: "none", Augment: "none", Input: "none"}
+	s := Spec{Preset: name, Dataset: d.Name, Manifest: m.ID, Missing: "none", Augment: AugmentNone, Input: InputNone}
 	s.Train = train.Config{
 		Seed: 1, Drop: train.DropNone, MetaDrop: train.DropNone,
 		Distill: distill.Options{Alpha: .1, Activation: distill.Softmax},
@@ -88,9 +94,9 @@ func (s *Spec) classification(name string) {
 	s.Train.Schedule = optim.Schedule{Kind: "step", LR: 1e-3, Every: 20, Factor: .9}
 	s.Optimiser = optim.Options{Kind: "adam", Decay: 1e-2}
 	s.Train.Meta.LR, s.Train.Meta.Decay, s.Train.MetaBatch = 1e-2, 1e-2, 32
-	s.Input = "published"
+	s.Input = InputPublished
 	if name == "best" {
-		s.Input, s.Augment = "standard", "digits"
+		s.Input, s.Augment = InputStandard, "digits"
 	}
 }
 
@@ -103,20 +109,21 @@ func (s *Spec) segmentation(name string) {
 	s.Train.Schedule = optim.Schedule{Kind: "poly", LR: .05, Power: .9}
 	s.Train.Steps = 1000
 	s.Model = ModelSpec{Name: "unet3d", Width: 8, Depth: 3, FullStem: true}
-	s.Augment = "none"
 	if name == "paper" {
 		s.Optimiser.Momentum, s.Train.Schedule.LR = .99, 1e-2
 		s.Train.Steps, s.Train.Warm = 115_000, 80./115
 		s.Train.MetaEvery = 100
 		s.Model = ModelSpec{Name: "unet3d", Width: 64, Depth: 4, Standardise: true, Checkpoint: true}
-		s.Augment = "volumes"
+		s.Augment = "brats"
 	}
 }
 
-// settle fills in what follows from the data.
-func (s *Spec) settle(m *shards.Manifest) {
+// settle fills in what follows from the data, which must have been opened with
+// train.
+func (s *Spec) settle(ctx context.Context, d *Data) error {
 	if s.Epochs > 0 {
-		rows := int(m.Split(split.Train).Samples)
+		rows := int(d.Reader.Rows(split.Train))
 		s.Train.Steps = s.Epochs * ((rows + s.Train.Batch - 1) / max(s.Train.Batch, 1))
 	}
+	return s.fit(ctx, d)
 }

@@ -20,15 +20,16 @@ const module = "github.com/lacuna-ml/lacuna"
 var arrows = map[string][]string{
 	".":               {}, // glossary only
 	"ingest/modality": {},
-	"ingest/nifti":    {},
+	"ingest/sparse":   {},
+	"ingest/nifti":    {"ingest/sparse"},
 	"ingest/wav":      {},
 	"ingest/idx":      {},
-	"ingest":          {"ingest/modality"},
-	"ingest/datasets": {"ingest", "ingest/modality", "ingest/nifti", "ingest/wav", "ingest/idx"},
+	"ingest":          {"ingest/modality", "ingest/sparse"},
+	"ingest/datasets": {"ingest", "ingest/modality", "ingest/sparse", "ingest/nifti", "ingest/wav", "ingest/idx"},
 	"mfcc":            {},
 
 	"preprocess/pipeline": {},
-	"preprocess":          {"ingest", "ingest/modality", "mfcc", "preprocess", "preprocess/pipeline"},
+	"preprocess":          {"ingest", "ingest/modality", "ingest/sparse", "mfcc", "preprocess", "preprocess/pipeline"},
 
 	"shards/split":     {"ingest"},
 	"shards/missing":   {"ingest", "ingest/modality", "shards/split"},
@@ -63,6 +64,8 @@ var arrows = map[string][]string{
 	"validate/metrics": {},
 
 	"internal/atomicfile": {},
+	"internal/chart":      {},
+	"internal/page":       {"internal/chart"},
 	"internal/lint":       {},
 	"internal/lab":        {"*"}, // where the halves meet, for the commands
 	"internal/npy":        {},

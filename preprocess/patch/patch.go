@@ -149,27 +149,85 @@ func (o Options) name() string {
 func (st stage) Name() string { return st.name }
 
 func (st stage) Apply(ctx context.Context, rng *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
-	shape, err := shapeOf(s)
+	shape, whole, err := st.begin(s)
 	if err != nil {
 		return err
+	}
+	if whole {
+		emit(s)
+		return nil
+	}
+	for part, start := range st.o.places(s.Target, shape, rng) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		p := header(s, start, st.o.Size, part)
+		for i := range s.Present.All() {
+			p.Inputs[i].Data = copyBox(s.Inputs[i].Data, shape, start, st.o.Size, padding(s, i))
+		}
+		if len(s.Target.Shape) > 0 {
+			p.Target.Data = copyBox(s.Target.Data, shape, start, st.o.Size, 0)
+		} else {
+			p.Target.Data = slices.Clone(s.Target.Data)
+		}
+		if !emit(p) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Unpack is as [preprocess.Unpacker] has it.
+func (st stage) Unpack(ctx context.Context, rng *rand.Rand, in *ingest.Packed, emit func(*ingest.Sample) bool) error {
+	s := in.Sample
+	shape, whole, err := st.begin(s)
+	if err != nil {
+		return err
+	}
+	if whole {
+		emit(in.Unpack())
+		return nil
+	}
+	t := ingest.Labels{}
+	if in.Labels != nil && st.o.Policy == Foreground {
+		t = ingest.Labels{Shape: s.Target.Shape, Data: in.Target([3]int{}, shape)}
+	}
+	for part, start := range st.o.places(t, shape, rng) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		p := header(s, start, st.o.Size, part)
+		for i := range s.Present.All() {
+			p.Inputs[i].Data = in.Input(i, start, st.o.Size, padding(s, i))
+		}
+		if in.Labels != nil {
+			p.Target.Data = in.Target(start, st.o.Size)
+		}
+		if !emit(p) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// begin says in s what is done to it, and reports whether all of it is the patch.
+func (st stage) begin(s *ingest.Sample) (shape [3]int, whole bool, err error) {
+	if shape, err = shapeOf(s); err != nil {
+		return shape, false, err
 	}
 	if s.Location.Volume == ([3]int{}) {
 		s.Location.Volume = shape
 	}
 	s.Definitions = append(s.Definitions, st.name)
-	if st.o.Size == ([3]int{}) || st.o.Policy == Whole && st.o.Size == shape {
-		emit(s)
-		return nil
+	return shape, st.o.Size == ([3]int{}) || st.o.Policy == Whole && st.o.Size == shape, nil
+}
+
+// padding is what modality i is outside of s.
+func padding(s *ingest.Sample, i int) float32 {
+	if s.Background == nil {
+		return 0
 	}
-	for part, start := range st.o.places(s, shape, rng) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if !emit(cut(s, shape, start, st.o.Size, part)) {
-			return nil
-		}
-	}
-	return nil
+	return s.Background[i]
 }
 
 // shapeOf returns the D x H x W of all arrays of s.
@@ -204,9 +262,9 @@ func shapeOf(s *ingest.Sample) (shape [3]int, err error) {
 	return shape, nil
 }
 
-// cut returns a copy of the box of the given size that begins at start, which
-// may lie outside of s.
-func cut(s *ingest.Sample, shape, start, size [3]int, part string) *ingest.Sample {
+// header returns all but the data of the box of the given size that begins at
+// start, which may lie outside of s.
+func header(s *ingest.Sample, start, size [3]int, part string) *ingest.Sample {
 	p := *s
 	if p.Key.Part != "" && part != "" {
 		p.Key.Part += "."
@@ -214,16 +272,11 @@ func cut(s *ingest.Sample, shape, start, size [3]int, part string) *ingest.Sampl
 	p.Key.Part += part
 	p.Inputs = make([]ingest.Array, len(s.Inputs))
 	for i := range s.Present.All() {
-		var pad float32
-		if s.Background != nil {
-			pad = s.Background[i]
-		}
-		p.Inputs[i] = ingest.Array{Shape: size[:], Data: copyBox(s.Inputs[i].Data, shape, start, size, pad)}
+		p.Inputs[i].Shape = size[:]
 	}
+	p.Target = ingest.Labels{}
 	if len(s.Target.Shape) > 0 {
-		p.Target = ingest.Labels{Shape: size[:], Data: copyBox(s.Target.Data, shape, start, size, 0)}
-	} else {
-		p.Target.Data = slices.Clone(s.Target.Data)
+		p.Target.Shape = size[:]
 	}
 	for d := range 3 {
 		p.Location.Offset[d] += start[d]

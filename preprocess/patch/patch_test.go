@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/sparse"
 	"github.com/lacuna-ml/lacuna/preprocess"
 	"github.com/lacuna-ml/lacuna/preprocess/patch"
 )
@@ -432,4 +434,104 @@ func BenchmarkForeground(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// What is cut out of a packed sample is what is cut out of the plain one, to the
+// bit: the patches, their frames, and what is outside.
+func TestUnpackIsApply(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var volume, offset, shape, size [3]int
+		n := 1
+		for d := range 3 {
+			volume[d] = rapid.IntRange(1, 9).Draw(t, "volume")
+			offset[d] = rapid.IntRange(0, volume[d]-1).Draw(t, "offset")
+			shape[d] = rapid.IntRange(1, volume[d]-offset[d]).Draw(t, "shape")
+			size[d] = rapid.IntRange(1, 11).Draw(t, "size")
+			n *= volume[d]
+		}
+		xyz := [3]int{volume[2], volume[1], volume[0]}
+		draw := func(unit float32, most int) []float32 {
+			v := slices.Repeat([]float32{unit * float32(rapid.IntRange(0, 1).Draw(t, "air"))}, n)
+			for range rapid.IntRange(0, 12).Draw(t, "voxels") {
+				v[rapid.IntRange(0, n-1).Draw(t, "at")] = unit * float32(rapid.IntRange(0, most).Draw(t, "value"))
+			}
+			return v
+		}
+		p := &ingest.Packed{
+			Sample: &ingest.Sample{
+				Key: ingest.Key{Dataset: "d", Subject: "s"}, Present: 0b101, Background: []float32{-1, 0, 2},
+				Affine: numbered(shape).Affine, Location: ingest.Location{Offset: offset, Volume: volume},
+				Inputs: []ingest.Array{{Shape: shape[:]}, {}, {Shape: shape[:]}}, Target: ingest.Labels{Shape: shape[:]},
+			},
+			Volumes: []*sparse.Volume{sparse.Pack(xyz, draw(1, 300)), nil, sparse.Pack(xyz, draw(0.5, 300))},
+			Labels:  sparse.Pack(xyz, draw(1, 4)),
+		}
+		if rapid.Bool().Draw(t, "to be mapped") {
+			p.Maps = []ingest.Map{less{1}, nil, less{3}}
+		}
+		if rapid.Bool().Draw(t, "unlabelled") {
+			p.Labels, p.Sample.Target = nil, ingest.Labels{}
+		}
+		st, err := patch.New(patch.Options{
+			Policy: rapid.SampledFrom(patch.Policies()).Draw(t, "policy"), Size: size, Overlap: 0.3, Count: 3,
+			Regions: [][]uint8{{1, 2}, {4}}, Guided: 0.8,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got []*ingest.Sample
+		plain := unpacked(p)
+		rng := func() *rand.Rand { return preprocess.Rand(1, plain.Key, st.Name()) }
+		err = errors.Join(
+			st.(preprocess.Unpacker).Unpack(context.Background(), rng(), p, func(s *ingest.Sample) bool { got = append(got, s); return true }),
+			st.Apply(context.Background(), rng(), plain, func(s *ingest.Sample) bool { want = append(want, s); return true }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatal(d)
+		}
+	})
+}
+
+// less is a Map that subtracts.
+type less struct{ by float32 }
+
+func (l less) Values(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = v - l.by
+	}
+}
+
+func (l less) Codes(dst []float32, src []int16) {
+	for i, c := range src {
+		dst[i] = float32(c) - l.by
+	}
+}
+
+// unpacked returns the plain form of p voxel by voxel.
+func unpacked(p *ingest.Packed) *ingest.Sample {
+	s := *p.Sample
+	s.Inputs = slices.Clone(s.Inputs)
+	at := func(v *sparse.Volume, shape []int, f func(float32)) {
+		for z := range shape[0] {
+			for y := range shape[1] {
+				for x := range shape[2] {
+					f(v.At(x+s.Location.Offset[2], y+s.Location.Offset[1], z+s.Location.Offset[0]))
+				}
+			}
+		}
+	}
+	for i := range s.Present.All() {
+		at(p.Volumes[i], s.Inputs[i].Shape, func(v float32) {
+			if p.Maps != nil && p.Maps[i] != nil {
+				v -= p.Maps[i].(less).by
+			}
+			s.Inputs[i].Data = append(s.Inputs[i].Data, v)
+		})
+	}
+	if p.Labels != nil {
+		at(p.Labels, s.Target.Shape, func(v float32) { s.Target.Data = append(s.Target.Data, uint8(v)) })
+	}
+	return &s
 }

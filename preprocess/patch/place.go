@@ -10,15 +10,16 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest"
 )
 
-// places yields the part and the first voxel of each patch.
-func (o Options) places(s *ingest.Sample, shape [3]int, rng *rand.Rand) iter.Seq2[string, [3]int] {
+// places yields the part and the first voxel of each patch, of a sample with that
+// target.
+func (o Options) places(labels ingest.Labels, shape [3]int, rng *rand.Rand) iter.Seq2[string, [3]int] {
 	switch o.Policy {
 	case Grid:
 		return o.grid(shape)
 	case Random:
 		return o.drawn("random", func() [3]int { return o.random(shape, rng) })
 	case Foreground:
-		t := indexTarget(s.Target, shape)
+		t := indexTarget(labels, shape)
 		return o.drawn("fg", func() [3]int {
 			if rng.Float64() < o.Guided {
 				if v, ok := o.aim(t, rng); ok {

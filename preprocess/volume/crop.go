@@ -25,8 +25,6 @@ func Crop(margin int) preprocess.Stage { return crop{max(margin, 0)} }
 
 func (c crop) Name() string { return fmt.Sprintf("crop-m%d/1", c.margin) }
 
-func (c crop) Box() (margin int, cuts bool) { return c.margin, true }
-
 func (c crop) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
 	shape, err := shapeOf(s)
 	if err != nil {
@@ -38,12 +36,8 @@ func (c crop) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit func
 		for i := range s.Present.All() {
 			b.cover(s.Inputs[i].Data, shape, s.Background[i])
 		}
-		if b.empty() {
-			return fault(s, "empty", "leave the subject out", "every voxel of every modality equals the background: there is nothing to see")
-		}
-		for d := range 3 {
-			b.lo[d] = max(b.lo[d]-c.margin, 0)
-			b.hi[d] = min(b.hi[d]+c.margin, shape[d])
+		if err := b.grow(s, c.margin, shape); err != nil {
+			return err
 		}
 		b.cut(s, shape)
 	}
@@ -52,10 +46,44 @@ func (c crop) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit func
 	return nil
 }
 
+// Repack is as [preprocess.Repacker] has it.
+func (c crop) Repack(_ context.Context, p *ingest.Packed) (bool, error) {
+	s := p.Sample
+	shape, err := shapeOf(s)
+	if err != nil || p.Maps != nil || s.Present == 0 || shape != s.Location.Volume {
+		return false, err
+	}
+	b := box{lo: shape}
+	for i := range s.Present.All() {
+		lo, hi := p.Volumes[i].Box() // x, y, z
+		for d := range 3 {
+			b.lo[d], b.hi[d] = min(b.lo[d], lo[2-d]), max(b.hi[d], hi[2-d])
+		}
+	}
+	if err := b.grow(s, c.margin, shape); err != nil {
+		return false, err
+	}
+	b.cut(s, shape)
+	s.Definitions = append(s.Definitions, c.Name())
+	return true, nil
+}
+
 // box is the voxels lo <= v < hi, in D, H, W.
 type box struct{ lo, hi [3]int }
 
 func (b box) empty() bool { return b.hi[0] <= b.lo[0] }
+
+// grow adds the margin, as far as the shape goes. An empty box is a fault of s.
+func (b *box) grow(s *ingest.Sample, margin int, shape [3]int) error {
+	if b.empty() {
+		return fault(s, "empty", "leave the subject out", "every voxel of every modality equals the background: there is nothing to see")
+	}
+	for d := range 3 {
+		b.lo[d] = max(b.lo[d]-margin, 0)
+		b.hi[d] = min(b.hi[d]+margin, shape[d])
+	}
+	return nil
+}
 
 // cover grows b until it has every voxel of v that differs from bg. It looks
 // only outside of b, and from outside in: planes, then rows, then ends of rows.
@@ -125,17 +153,24 @@ func equal(v []float32, bg float32) bool {
 	return true
 }
 
-// cut keeps the box of all arrays of s, which are of the given shape.
+// cut keeps the box of all arrays of s, which are of the given shape. Where there
+// is no data it keeps the shapes.
 func (b box) cut(s *ingest.Sample, shape [3]int) {
 	size := []int{b.hi[0] - b.lo[0], b.hi[1] - b.lo[1], b.hi[2] - b.lo[2]}
 	if [3]int(size) == shape {
 		return
 	}
 	for i := range s.Present.All() {
-		s.Inputs[i] = ingest.Array{Shape: size, Data: compact(b, s.Inputs[i].Data, shape)}
+		s.Inputs[i].Shape = size
+		if v := s.Inputs[i].Data; v != nil {
+			s.Inputs[i].Data = compact(b, v, shape)
+		}
 	}
 	if len(s.Target.Shape) == 3 {
-		s.Target = ingest.Labels{Shape: size, Data: compact(b, s.Target.Data, shape)}
+		s.Target.Shape = size
+		if v := s.Target.Data; v != nil {
+			s.Target.Data = compact(b, v, shape)
+		}
 	}
 	for d := range 3 {
 		s.Location.Offset[d] += b.lo[d]

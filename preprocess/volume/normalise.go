@@ -104,33 +104,62 @@ func (n normalise) Apply(ctx context.Context, _ *rand.Rand, s *ingest.Sample, em
 	}
 	// Every scale is found before anything is written: a later modality's fault
 	// must not leave a sample half done, nor a mask see scaled values.
-	scales, tallies := make([]scale, len(s.Inputs)), make([]tally, len(s.Inputs))
+	maps, err := n.maps(ctx, s, func(i int, bg float32) (tally, bool) { return tallyOf(s.Inputs[i].Data, mask, bg, outside) })
+	if err != nil {
+		return err
+	}
+	for i := range s.Present.All() {
+		maps[i].Values(s.Inputs[i].Data, s.Inputs[i].Data)
+	}
+	emit(s)
+	return nil
+}
+
+// Repack is as [preprocess.Repacker] has it.
+func (n normalise) Repack(ctx context.Context, p *ingest.Packed) (bool, error) {
+	if n.joint || p.Maps != nil {
+		return false, nil // a voxel's fate depends on more than its value
+	}
+	maps, err := n.maps(ctx, p.Sample, func(i int, bg float32) (tally, bool) {
+		v := p.Volumes[i]
+		if v.Codes != nil {
+			return codeTally(v.Codes, bg, v.Len()-v.Kept()), true
+		}
+		return tallyOf(v.Values, nil, bg, v.Len()-v.Kept())
+	})
+	if err != nil {
+		return false, err
+	}
+	p.Maps = maps
+	return true, nil
+}
+
+// maps finds what becomes of the values of each modality, and says in s all but
+// them. of counts them; bg is the background.
+func (n normalise) maps(ctx context.Context, s *ingest.Sample, of func(i int, bg float32) (tally, bool)) ([]ingest.Map, error) {
+	scales, maps := make([]scale, len(s.Inputs)), make([]ingest.Map, len(s.Inputs))
 	for i := range s.Present.All() {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		bg := backgroundOf(s, i)
-		t, ok := tallyOf(s.Inputs[i].Data, mask, bg, outside)
+		t, ok := of(i, bg)
 		if !ok {
-			return fault(s, "nonfinite", "repair the file or leave the subject out", "%s holds NaN or infinity", nameOf(s, i))
+			return nil, fault(s, "nonfinite", "repair the file or leave the subject out", "%s holds NaN or infinity", nameOf(s, i))
 		}
 		var odd []string
 		scales[i], odd = n.scale(t, bg)
 		if n.joint && !scales[i].finite(s.Inputs[i].Data, bg) {
 			scales[i], odd = scale{}, []string{"it varies so little where the modalities are above 0 that the rest would overflow, so all of it becomes 0"}
 		}
-		tallies[i] = t
+		maps[i] = scales[i].mapper(t, bg)
 		for _, text := range odd {
 			s.Warnings = append(s.Warnings, ingest.Problem{Kind: "intensity", Reason: nameOf(s, i) + ": " + text})
 		}
 	}
-	for i := range s.Present.All() {
-		scales[i].apply(s.Inputs[i].Data, tallies[i], backgroundOf(s, i))
-	}
 	s.Background = scaled(s.Background, scales, s)
 	s.Definitions = append(s.Definitions, n.Name())
-	emit(s)
-	return nil
+	return maps, nil
 }
 
 // backgroundOf returns the background of modality i: its first voxel where s has
@@ -173,35 +202,60 @@ func (c scale) finite(v []float32, background float32) bool {
 	return a-a == 0 && b-b == 0
 }
 
-// apply scales v in place. Of whole numbers it looks most up in a table, which
-// takes a third of the time; t need not have every value of v.
-func (c scale) apply(v []float32, t tally, background float32) {
-	var table []float32
-	lo := int32(t.lo)
+// mapper is a scale, and a table of what it makes of whole numbers, in which most
+// is looked up in a third of the time. It is an [ingest.Map].
+type mapper struct {
+	scale
+	table []float32 // of the numbers from low on
+	low   int32
+	all   bool // whether the table has every value there is
+	bits  uint32
+	air   float32 // of the background, which has those bits
+}
+
+// mapper returns the scale for the values of t, and for others.
+func (c scale) mapper(t tally, background float32) *mapper {
+	m := &mapper{scale: c, low: int32(t.lo), all: t.whole && !t.masked, bits: math.Float32bits(background), air: c.of(background)}
 	if t.whole {
-		table = make([]float32, int(t.hi-t.lo)+1) // at most tableN
-		for i := range table {
-			table[i] = c.of(float32(int(lo) + i))
+		m.table = make([]float32, int(t.hi-t.lo)+1) // at most tableN
+		for i := range m.table {
+			m.table[i] = c.of(float32(int(m.low) + i))
 		}
 	}
-	all := t.whole && !t.masked
-	air, bits := c.of(background), math.Float32bits(background)
-	for len(v) > 0 {
-		k := min(len(v), 8)
-		if k == 8 && all8(v, bits) {
-			*(*[8]float32)(v) = [8]float32{air, air, air, air, air, air, air, air}
-			v = v[8:]
+	return m
+}
+
+func (m *mapper) Values(dst, src []float32) {
+	table := m.table
+	for len(src) > 0 {
+		k := min(len(src), 8)
+		if k == 8 && all8(src, m.bits) {
+			*(*[8]float32)(dst) = [8]float32{m.air, m.air, m.air, m.air, m.air, m.air, m.air, m.air}
+			dst, src = dst[8:], src[8:]
 			continue
 		}
-		for i, x := range v[:k] {
+		to := dst[:k]
+		for i, x := range src[:k] {
 			n := int32(x)
-			if at := uint32(n - lo); int(at) < len(table) && (all || float32(n) == x) {
-				v[i] = table[at]
+			if at := uint32(n - m.low); int(at) < len(table) && (m.all || float32(n) == x) {
+				to[i] = table[at]
 			} else {
-				v[i] = c.of(x)
+				to[i] = m.of(x)
 			}
 		}
-		v = v[k:]
+		dst, src = dst[k:], src[k:]
+	}
+}
+
+func (m *mapper) Codes(dst []float32, src []int16) {
+	table := m.table
+	dst = dst[:len(src)]
+	for i, c := range src {
+		if at := uint32(int32(c) - m.low); int(at) < len(table) {
+			dst[i] = table[at]
+		} else {
+			dst[i] = m.of(float32(c))
+		}
 	}
 }
 

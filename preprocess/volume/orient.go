@@ -67,16 +67,52 @@ func parseAxes(text string) (goal [3]axis, err error) {
 
 func (o orient) Name() string { return "orient-" + strings.ToLower(o.axes) + "/1" }
 
-func (o orient) Box() (margin int, cuts bool) { return 0, false }
-
 func (o orient) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit func(*ingest.Sample) bool) error {
 	shape, err := shapeOf(s)
 	if err != nil {
 		return err
 	}
+	m, err := o.turn(s, shape)
+	if err != nil {
+		return err
+	}
+	if m != unmoved {
+		m.data(s, shape)
+	}
+	s.Definitions = append(s.Definitions, o.Name())
+	emit(s)
+	return nil
+}
+
+// Repack is as [preprocess.Repacker] has it.
+func (o orient) Repack(_ context.Context, p *ingest.Packed) (bool, error) {
+	s := p.Sample
+	shape, err := shapeOf(s)
+	if err != nil {
+		return false, err
+	}
+	m, err := o.turn(s, shape)
+	if err != nil {
+		return false, err
+	}
+	if m != unmoved {
+		for i := range s.Present.All() {
+			p.Volumes[i] = p.Volumes[i].Turn(m.from, m.flip)
+		}
+		if p.Labels != nil {
+			p.Labels = p.Labels.Turn(m.from, m.flip)
+		}
+	}
+	s.Definitions = append(s.Definitions, o.Name())
+	return true, nil
+}
+
+// turn turns the affine, the location and the shapes of s, and says how its
+// arrays are to follow.
+func (o orient) turn(s *ingest.Sample, shape [3]int) (move, error) {
 	has, ok := nearestAxes(s.Affine)
 	if !ok {
-		return fault(s, "affine", "set the sform or qform of the files, or leave the orientation as it is",
+		return move{}, fault(s, "affine", "set the sform or qform of the files, or leave the orientation as it is",
 			"the affine is singular or not finite, so the orientation is unknown")
 	}
 	locate(s, shape)
@@ -85,12 +121,11 @@ func (o orient) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit fu
 			s.Location.Axes += string(letters[a.world][toInt(a.negative)])
 		}
 	}
-	if m := between(has, o.goal); m != (move{from: [3]int{0, 1, 2}}) {
-		m.apply(s, shape)
+	m := between(has, o.goal)
+	if m != unmoved {
+		m.frame(s, shape)
 	}
-	s.Definitions = append(s.Definitions, o.Name())
-	emit(s)
-	return nil
+	return m, nil
 }
 
 func toInt(b bool) int {
@@ -153,18 +188,17 @@ func between(has, goal [3]axis) (m move) {
 	return m
 }
 
-// apply moves the arrays, the affine and the location of s, all of whose
-// volumes are D x H x W as shape says.
-func (m move) apply(s *ingest.Sample, shape [3]int) {
-	old := [3]int{shape[2], shape[1], shape[0]} // x, y, z
-	stride := [3]int{1, shape[2], shape[2] * shape[1]}
-	var n, step [3]int
-	base := 0
+var unmoved = move{from: [3]int{0, 1, 2}}
+
+// frame moves the affine, the location and the shapes of s, all of whose volumes
+// are D x H x W as shape says.
+func (m move) frame(s *ingest.Sample, shape [3]int) {
 	affine := s.Affine
 	loc := s.Location
+	to := make([]int, 3)
 	for a, from := range m.from {
-		n[a], step[a] = old[from], stride[from]
 		d, o := 2-a, 2-from // the same axes in D, H, W
+		to[d] = shape[o]
 		loc.Volume[d], loc.Offset[d] = s.Location.Volume[o], s.Location.Offset[o]
 		for w := range 3 {
 			affine[w][a] = s.Affine[w][from]
@@ -172,21 +206,39 @@ func (m move) apply(s *ingest.Sample, shape [3]int) {
 		if !m.flip[a] {
 			continue
 		}
-		base += (n[a] - 1) * step[a]
-		step[a] = -step[a]
-		loc.Offset[d] = s.Location.Volume[o] - s.Location.Offset[o] - n[a]
+		loc.Offset[d] = s.Location.Volume[o] - s.Location.Offset[o] - to[d]
 		for w := range 3 {
-			affine[w][3] += s.Affine[w][from] * float64(n[a]-1)
+			affine[w][3] += s.Affine[w][from] * float64(to[d]-1)
 			affine[w][a] = -s.Affine[w][from]
 		}
 	}
 	s.Affine, s.Location = affine, loc
-	to := []int{n[2], n[1], n[0]}
 	for i := range s.Present.All() {
-		s.Inputs[i] = ingest.Array{Shape: to, Data: gather(s.Inputs[i].Data, n, step, base)}
+		s.Inputs[i].Shape = to
 	}
 	if len(s.Target.Shape) == 3 {
-		s.Target = ingest.Labels{Shape: to, Data: gather(s.Target.Data, n, step, base)}
+		s.Target.Shape = to
+	}
+}
+
+// data moves the arrays of s, which were D x H x W as shape says.
+func (m move) data(s *ingest.Sample, shape [3]int) {
+	old := [3]int{shape[2], shape[1], shape[0]} // x, y, z
+	stride := [3]int{1, shape[2], shape[2] * shape[1]}
+	var n, step [3]int
+	base := 0
+	for a, from := range m.from {
+		n[a], step[a] = old[from], stride[from]
+		if m.flip[a] {
+			base += (n[a] - 1) * step[a]
+			step[a] = -step[a]
+		}
+	}
+	for i := range s.Present.All() {
+		s.Inputs[i].Data = gather(s.Inputs[i].Data, n, step, base)
+	}
+	if len(s.Target.Shape) == 3 {
+		s.Target.Data = gather(s.Target.Data, n, step, base)
 	}
 }
 

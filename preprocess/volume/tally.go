@@ -41,20 +41,49 @@ func tallyOf(v []float32, mask []bool, background float32, outside int) (tally, 
 		return sortedTally(v, mask, background, outside)
 	}
 	counts[int(background)-tableLo] += uint32(n + outside) // 2^32 voxels of float32 are 16 GiB
-	lo, hi := 0, tableN
+	t := tableTally(counts)
+	t.masked = mask != nil
+	return t, true
+}
+
+// codeTally is tallyOf for codes and a background that is one.
+func codeTally(codes []int16, background float32, outside int) tally {
+	counts := make([]uint32, tableN)
+	even, odd := (*[1 << 16]uint32)(counts), new([1 << 16]uint32) // two, for equal neighbours wait for one another
+	const bias = -tableLo
+	for ; len(codes) >= 4; codes = codes[4:] {
+		c := (*[4]int16)(codes)
+		even[uint16(c[0])^bias]++
+		odd[uint16(c[1])^bias]++
+		even[uint16(c[2])^bias]++
+		odd[uint16(c[3])^bias]++
+	}
+	for _, c := range codes {
+		even[uint16(c)^bias]++
+	}
+	for i, n := range odd {
+		even[i] += n
+	}
+	counts[int(background)-tableLo] += uint32(outside)
+	return tableTally(counts)
+}
+
+// tableTally is the tally of the whole numbers from tableLo on.
+func tableTally(counts []uint32) tally {
+	lo, hi := 0, len(counts)
 	for lo < hi && counts[lo] == 0 {
 		lo++
 	}
 	for hi > lo && counts[hi-1] == 0 {
 		hi--
 	}
-	return tally{whole: hi > lo, masked: mask != nil, lo: float64(lo + tableLo), hi: float64(hi - 1 + tableLo), values: func(yield func(float64, int) bool) {
+	return tally{whole: hi > lo, lo: float64(lo + tableLo), hi: float64(hi - 1 + tableLo), values: func(yield func(float64, int) bool) {
 		for i, c := range counts[lo:hi] {
 			if c > 0 && !yield(float64(lo+i+tableLo), int(c)) {
 				return
 			}
 		}
-	}}, true
+	}}
 }
 
 // bounded fills in lo and hi.

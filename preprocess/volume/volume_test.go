@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	packed "github.com/lacuna-ml/lacuna/ingest/sparse"
 	"github.com/lacuna-ml/lacuna/preprocess"
 	"github.com/lacuna-ml/lacuna/preprocess/volume"
 )
@@ -305,37 +306,82 @@ func TestCropIsTheSmallestBoxAndMovesNothing(t *testing.T) {
 	})
 }
 
-// What a source left out at will, as [ingest.BoxSource] may, does not show after
-// a crop of no smaller margin, whether axes were turned before it or not.
-func TestCropTakesWhatIsCropped(t *testing.T) {
+// Whatever the stages, what they make of a packed sample is what they make of
+// the plain one, to the bit.
+func TestRepackIsApply(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := sparse(t)
-		margin := rapid.IntRange(0, 2).Draw(t, "margin")
-		axes := rapid.SampledFrom([]string{"LPS", "RAS", "SLP", "AIR"}).Draw(t, "axes")
-		boxed := *s
-		boxed.Inputs = slices.Clone(s.Inputs)
+		s.Location.Volume = [3]int(s.Inputs[0].Shape) // as a source has it
 		for i, a := range s.Inputs {
-			boxed.Inputs[i].Data = slices.Clone(a.Data)
+			a.Data[0] = s.Background[i]
 			if !slices.ContainsFunc(a.Data, func(v float32) bool { return v != s.Background[i] }) {
 				return // nothing to see: tested elsewhere
 			}
 		}
-		boxed.Target.Data = slices.Clone(s.Target.Data)
-		stages := []preprocess.Stage{orient(t, axes), volume.Crop(margin)}
-		for _, st := range stages {
-			if b, ok := st.(preprocess.Boxed); !ok {
-				t.Fatal(st.Name(), "can't do with a box")
-			} else if m, cuts := b.Box(); cuts != (st.Name() == volume.Crop(margin).Name()) || cuts && m != margin {
-				t.Fatal(st.Name(), "has the box", m, cuts)
-			}
+		var stages []preprocess.Stage
+		for range rapid.IntRange(1, 3).Draw(t, "stages") {
+			stages = append(stages, rapid.SampledFrom([]preprocess.Stage{
+				orient(t, "LPS"), orient(t, "RAS"), orient(t, "SLP"), orient(t, "AIR"),
+				volume.Crop(0), volume.Crop(2),
+				normalise(t, "mckd"), normalise(t, "zscore-nonzero"), normalise(t, "zscore-joint"),
+			}).Draw(t, "stage"))
 		}
-		cut := apply(t, &boxed, volume.Crop(margin+rapid.IntRange(0, 1).Draw(t, "more")))
-		cut.Definitions = nil
-		want, got := apply(t, s, stages...), apply(t, cut, stages...)
-		if d := cmp.Diff(want, got); d != "" {
+		p := pack(s)
+		want, wantErr := through(s, stages)
+		got, err := repack(p, stages)
+		if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Fatalf("error %v, want %v", err, wantErr)
+		}
+		if d := cmp.Diff(want, got, cmp.Comparer(func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })); d != "" {
 			t.Fatal(d)
 		}
 	})
+}
+
+// through is apply without a judgement.
+func through(s *ingest.Sample, stages []preprocess.Stage) (*ingest.Sample, error) {
+	for _, st := range stages {
+		if err := st.Apply(context.Background(), nil, s, func(out *ingest.Sample) bool { s = out; return true }); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// repack is through for a packed sample, which is unpacked where a stage can't
+// do without, or at the end.
+func repack(p *ingest.Packed, stages []preprocess.Stage) (*ingest.Sample, error) {
+	for i, st := range stages {
+		ok, err := st.(preprocess.Repacker).Repack(context.Background(), p)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return through(p.Unpack(), stages[i:])
+		}
+	}
+	return p.Unpack(), nil
+}
+
+// pack returns s packed. Its volumes have the background that s has.
+func pack(s *ingest.Sample) *ingest.Packed {
+	rest := *s
+	rest.Inputs = make([]ingest.Array, len(s.Inputs))
+	rest.Background = slices.Clone(s.Background)
+	p := &ingest.Packed{Sample: &rest, Volumes: make([]*packed.Volume, len(s.Inputs))}
+	n := [3]int{rest.Location.Volume[2], rest.Location.Volume[1], rest.Location.Volume[0]}
+	for i, a := range s.Inputs {
+		rest.Inputs[i].Shape = a.Shape
+		p.Volumes[i] = packed.Pack(n, a.Data)
+	}
+	if s.Target.Known() {
+		labels := make([]float32, len(s.Target.Data))
+		for i, v := range s.Target.Data {
+			labels[i] = float32(v)
+		}
+		rest.Target, p.Labels = ingest.Labels{Shape: s.Target.Shape}, packed.Pack(n, labels)
+	}
+	return p
 }
 
 func TestCropLeavesWhatHasNoBackground(t *testing.T) {

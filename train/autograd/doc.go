@@ -12,5 +12,6 @@
 //
 // The tape owns the values of its variables, and frees each as soon as Backward
 // is past it; what is to be kept is read before. Nothing that a tape returned
-// may be used after [Tape.Reset].
+// may be used after [Tape.Reset] or [Tape.Backward], which ends with one; the
+// tape itself may be, for the next step.
 package autograd

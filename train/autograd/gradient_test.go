@@ -159,6 +159,10 @@ var operations = []struct {
 }{
 	{"add", []leaf{plain(2, 3), plain(2, 3)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var { return t.Add(x[0], x[1]) })},
 	{"add, a value to itself", []leaf{plain(2, 3)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var { return t.Add(x[0], x[0]) })},
+	{"add, values used again", []leaf{plain(2, 3), plain(2, 3)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var {
+		y, z := t.Scale(x[0], 2), t.Scale(x[1], 3)
+		return t.Mul(t.Mul(t.Add(y, z), z), y)
+	})},
 	{"multiply", []leaf{blocked(1, 3, 1, 2, 2), blocked(1, 3, 1, 2, 2)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var { return t.Mul(x[0], x[1]) })},
 	{"square", []leaf{plain(5)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var { return t.Mul(x[0], x[0]) })},
 	{"scale", []leaf{plain(5)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var { return t.Scale(x[0], -3) })},

@@ -124,7 +124,7 @@ func viewable(x *engine.Tensor, s tensor.Shape) bool {
 	if x.Layout == tensor.Plain {
 		return true
 	}
-	if len(s) != 5 || s.Voxels() != x.Shape.Voxels() {
+	if len(s) != 5 || !s[2:].Equal(x.Shape[2:]) {
 		return false
 	}
 	less, more := min(s[1], x.Shape[1]), max(s[1], x.Shape[1])

@@ -74,7 +74,7 @@ func (t *Tape) ConvTransposed(x, w, b *Var, win engine.Window) *Var {
 	}
 	x = t.blocked(x)
 	out := win.Transposed(size(xs))
-	if back, err := win.Out(out); err != nil || back != size(xs) {
+	if back, err := win.Out(out); err != nil || back != size(xs) || min(out[0], out[1], out[2]) < 1 {
 		return t.failf("transposed conv: kernel %v, stride %v, padding %v do not fit input %v", win.Kernel, win.Stride, win.Pad, xs)
 	}
 	y := t.result(tensor.Shape{xs[0], ws[1], out[0], out[1], out[2]}, tensor.Blocked, x, w, b)

@@ -115,7 +115,7 @@ func ReadFile(path string) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was only read
 	f, err := read(r)
 	if _, broken := errors.AsType[*safetensors.FormatError](err); broken {
 		return nil, &CorruptError{path, err}
@@ -158,7 +158,7 @@ func verify(path string) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was only read
 	return checkSum(r)
 }
 

@@ -5,6 +5,7 @@ package distill
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/lacuna-ml/lacuna/ingest/modality"
 	"github.com/lacuna-ml/lacuna/train/autograd"
@@ -38,7 +39,7 @@ func (o Options) Check() error {
 	default:
 		return fmt.Errorf("distill: no activation %q: want softmax, relu, sigmoid or raw", o.Activation)
 	}
-	if o.Alpha < 0 || o.Clamp != 0 && o.Clamp < 1 {
+	if !(o.Alpha >= 0) || o.Clamp != 0 && !(o.Clamp >= 1) {
 		return fmt.Errorf("distill: alpha %g, clamp %g: want alpha not negative, clamp 0 or at least 1", o.Alpha, o.Clamp)
 	}
 	return nil
@@ -47,6 +48,10 @@ func (o Options) Check() error {
 // Weights returns the importance weights of raw importances u.
 func (o Options) Weights(u []float32) []float64 {
 	w := make([]float64, len(u))
+	top := 0.0 // cancels, and keeps exp finite
+	if len(u) > 0 {
+		top = float64(slices.Max(u))
+	}
 	sum := 0.0
 	for i, v := range u {
 		x := float64(v)
@@ -57,7 +62,7 @@ func (o Options) Weights(u []float32) []float64 {
 			x = 1 / (1 + math.Exp(-x))
 		case Raw:
 		default:
-			x = math.Exp(x)
+			x = math.Exp(x - top)
 		}
 		w[i] = x
 		sum += x
@@ -109,9 +114,15 @@ func (o Options) Coefficients(u []float32, present []modality.Mask) []float32 {
 //
 //	Alpha mean over samples of sum over present i != j of w_i/w_j mean|sg(f_i) - f_j|
 //
-// for features [B M]... before they are imputed, and returns the distances,
-// [B][M][M], too, which are the tape's.
+// for features [B M]... before they are imputed; with L2, the mean of squares.
+// Those of missing modalities may be anything.
 func (o Options) On(t *autograd.Tape, features *autograd.Var, u []float32, present []modality.Mask) autograd.Loss {
+	for b, mask := range present {
+		if mask>>len(u) != 0 {
+			t.Fail(fmt.Errorf("distill: sample %d of the batch has modalities %b, there are %d importances", b, mask, len(u)))
+			return autograd.Loss{}
+		}
+	}
 	power := 1
 	if o.L2 {
 		power = 2

@@ -311,6 +311,7 @@ func (w Window) Transposed(in [3]int) (out [3]int) {
 // Per says what values share a mean and a variance.
 type Per uint8
 
+// The sets of values.
 const (
 	Instance Per = iota // those of one channel of one sample
 	Batch               // those of one channel
@@ -339,6 +340,7 @@ type Func struct {
 // FuncKind names a function.
 type FuncKind uint8
 
+// The functions.
 const (
 	LeakyReLU FuncKind = iota // x > 0 ? x : A x, with gradient A at 0; A = 0 is ReLU
 	Sigmoid                   // 1 / (1 + exp(-x))

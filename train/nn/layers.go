@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"fmt"
+
 	"github.com/lacuna-ml/lacuna/train/autograd"
 	"github.com/lacuna-ml/lacuna/train/engine"
 )
@@ -108,7 +110,8 @@ func (b *Builder) BatchNorm(name string, c int, slope float32) *Norm {
 	}
 }
 
-// Forward normalises x, adds res where it is not nil, and activates.
+// Forward normalises x, adds res where it is not nil, and activates. Batch norm
+// takes the running statistics in evaluation, and moves them in training.
 func (n *Norm) Forward(t *autograd.Tape, x, res *autograd.Var) *autograd.Var {
 	s := n.Spec
 	if n.Running == nil {
@@ -125,6 +128,9 @@ func (n *Norm) Forward(t *autograd.Tape, x, res *autograd.Var) *autograd.Var {
 	y, stats := t.Norm(x, leaf(t, n.Gamma), leaf(t, n.Beta), res, nil, s)
 	if t.Err() == nil && !t.Replaying() {
 		count := x.Shape()[0] * x.Shape().Voxels()
+		if count < 2 {
+			return t.Fail(fmt.Errorf("nn: batch norm in training of one value a channel, %v", x.Shape()))
+		}
 		t.Engine.Running(n.Running.Value, stats, n.Momentum, s.Eps, count)
 	}
 	return y

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/tensor"
@@ -92,17 +93,23 @@ type Params struct {
 	list        []*Param
 }
 
+// most is how many values a model may have, 16 GiB of them.
+const most = 1 << 32
+
 // Build places the parameters on e and fills them from the seed.
 func (b *Builder) Build(e engine.Engine, seed uint64) (*Params, error) {
 	total := 0
 	seen := map[string]bool{}
 	for _, p := range b.params {
-		if seen[p.Name] || p.Shape.Len() < 1 {
+		if seen[p.Name] || slices.ContainsFunc(p.Shape, func(n int) bool { return n < 1 }) {
 			return nil, fmt.Errorf("nn: parameter %s of shape %v stands twice or is empty", p.Name, p.Shape)
 		}
 		seen[p.Name] = true
 		if !p.kept {
 			total += aligned(p.Shape.Len())
+		}
+		if total > most {
+			return nil, fmt.Errorf("nn: more than %d values with parameter %s of shape %v", most, p.Name, p.Shape)
 		}
 	}
 	ps := &Params{eng: e, list: b.params}

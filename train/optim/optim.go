@@ -24,12 +24,16 @@ type Optimiser interface {
 // Options describe an optimiser.
 type Options struct {
 	Kind     string  `json:"kind"`     // "adam" (coupled L2), "adamw" or "sgd"
-	Decay    float64 `json:"decay"`    // weight decay
+	Decay    float64 `json:"decay"`    // of weights: coupled for sgd, as L2
 	Momentum float64 `json:"momentum"` // of sgd, with Nesterov
 }
 
-// New returns an optimiser for n values on e.
+// New returns an optimiser for n values on e. Adam's constants are those of its
+// paper: 0.9, 0.999, 1e-8.
 func New(e engine.Engine, n int, o Options) (Optimiser, error) {
+	if !(o.Decay >= 0) || !(o.Momentum >= 0 && o.Momentum < 1) {
+		return nil, fmt.Errorf("optim: decay %g, momentum %g: want decay not negative, momentum 0 to below 1", o.Decay, o.Momentum)
+	}
 	zero := func() *engine.Tensor {
 		x := e.New(tensor.Shape{n}, tensor.Plain)
 		e.Fill(x, 0)
@@ -104,7 +108,7 @@ func (s Schedule) Check() error {
 	case "step":
 		ok = s.Every > 0 && s.Factor > 0
 	}
-	if !ok || s.LR <= 0 || s.Warm < 0 {
+	if !ok || !(s.LR > 0) || s.Warm < 0 {
 		return fmt.Errorf("optim: schedule %+v: want constant, cosine, poly with a power, or step with every and factor; lr above 0", s)
 	}
 	return nil

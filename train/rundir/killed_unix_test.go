@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,11 +18,12 @@ import (
 	"github.com/lacuna-ml/lacuna/train/rundir"
 )
 
-// steps is how long the run of TestKilled is: some 20 children's lives.
-const steps = 3000
+// steps is how long the run of TestKilled is: much longer than a process lives.
+const steps = 800
 
-// TestKilled kills a run at random moments until it is through: its metrics are
-// then those of a run that was never stopped. The children are the test itself.
+// TestKilled makes a run whose process kills itself at random moments, from
+// another thread, a number of times: its metrics are then those of a run that was
+// never stopped. The process is the test itself, run again.
 func TestKilled(t *testing.T) {
 	if dir := os.Getenv("RUNDIR_TEST_DIR"); dir != "" {
 		child(t, dir)
@@ -29,29 +32,24 @@ func TestKilled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	rng := rand.New(rand.NewPCG(3, 4))
 	kills := 0
-	for ended := false; !ended; {
+	for round := 0; ; round++ {
+		after := time.Duration(rng.Int64N(int64(30 * time.Millisecond)))
+		switch round {
+		case 0:
+			after = 0
+		case 15:
+			after = time.Hour
+		}
 		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
-		cmd.Env = append(os.Environ(), "RUNDIR_TEST_DIR="+dir)
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+		cmd.Env = append(os.Environ(), "RUNDIR_TEST_DIR="+dir, "RUNDIR_TEST_AFTER="+after.String())
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			break
 		}
-		// A process needs some ms to start.
-		timer := time.AfterFunc(10*time.Millisecond+time.Duration(rng.Int64N(int64(100*time.Millisecond))), func() {
-			if kills < 20 {
-				cmd.Process.Kill()
-			}
-		})
-		err := cmd.Wait()
-		timer.Stop()
-		switch {
-		case err == nil:
-			ended = true
-		case cmd.ProcessState.Exited():
-			t.Fatalf("after %d kills a child failed by itself: %v", kills, err)
-		default:
-			kills++
+		if !strings.Contains(err.Error(), "killed") {
+			t.Fatalf("after %d kills the process ended with %v: %s", kills, err, out)
 		}
+		kills++
 	}
 	t.Logf("%d kills", kills)
 	m, err := rundir.ReadMetrics(dir)
@@ -73,6 +71,11 @@ func lossAt(step int64) float64 { return 1 / float64(step) }
 
 // child makes the run, or goes on with it, to its end.
 func child(t *testing.T, dir string) {
+	after, err := time.ParseDuration(os.Getenv("RUNDIR_TEST_AFTER"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(after, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 	last := int64(-1)
 	r, err := rundir.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {

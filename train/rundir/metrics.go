@@ -60,7 +60,7 @@ func ReadMetrics(dir string) (*Metrics, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rundir: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	m, err := DecodeMetrics(f)
 	if err != nil {
 		return nil, fmt.Errorf("rundir: %s: %w", path, err)

@@ -36,6 +36,7 @@ var Dataset = datasets.Dataset{
 	},
 	Options: options(),
 	Open:    open,
+	Numbers: numbers,
 }
 
 func options() []datasets.Option {
@@ -118,29 +119,30 @@ func (s *source) Subjects(ctx context.Context) iter.Seq2[ingest.Subject, error] 
 }
 
 func (s *source) Load(ctx context.Context, sub ingest.Subject) (*ingest.Sample, error) {
-	return s.load(ctx, sub, -1)
+	p, err := s.LoadPacked(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Release()
+	return p.Unpack(), nil
 }
 
-// LoadBox is as [ingest.BoxSource] has it.
-func (s *source) LoadBox(ctx context.Context, sub ingest.Subject, margin int) (*ingest.Sample, error) {
-	return s.load(ctx, sub, max(margin, 0))
-}
-
-// load reads a subject, all of it where the margin is below 0.
-func (s *source) load(ctx context.Context, sub ingest.Subject, margin int) (*ingest.Sample, error) {
+// LoadPacked is as [ingest.PackedSource] has it.
+func (s *source) LoadPacked(ctx context.Context, sub ingest.Subject) (*ingest.Packed, error) {
 	c := s.byName[sub.Key.Subject]
 	if c == nil || sub.Key.Dataset != name {
 		return nil, fmt.Errorf("brats: no subject %s", sub.Key)
 	}
-	l := loader{fsys: s.fsys, c: c, problems: slices.Clone(c.problems), warnings: slices.Clone(c.warnings), margin: margin, decoded: s.idle.take()}
-	defer s.idle.give(l.decoded)
-	out, err := l.load(ctx)
+	l := loader{fsys: s.fsys, c: c, problems: slices.Clone(c.problems), warnings: slices.Clone(c.warnings), decoded: s.idle.take()}
+	p, err := l.load(ctx)
+	if err == nil && len(l.problems) > 0 {
+		err = &ingest.SubjectError{Key: sub.Key, Problems: l.problems, Err: l.cause}
+	}
 	if err != nil {
+		s.idle.give(l.decoded)
 		return nil, err
 	}
-	if len(l.problems) > 0 {
-		return nil, &ingest.SubjectError{Key: sub.Key, Problems: l.problems, Err: l.cause}
-	}
-	out.Key, out.Subject = sub.Key, sub
-	return out, nil
+	p.Sample.Key, p.Sample.Subject = sub.Key, sub
+	p.Free = func() { s.idle.give(l.decoded) }
+	return p, nil
 }

@@ -40,14 +40,18 @@ func classNames() []string {
 	}
 }
 
+// core are the classes of the tumour core. The gross tumour volume is drawn
+// without oedema, so it counts as core.
+func core() []uint8 {
+	return []uint8{NecroticCore, EnhancingTumour, NonEnhancingTumour, CysticComponent, GrossTumourVolume}
+}
+
 // regions are the unions that the challenge judges, in MCKD's channel order.
-// A resection cavity is not tumour; the gross tumour volume is drawn without
-// oedema, so it counts as core.
+// A resection cavity is not tumour.
 func regions() []datasets.Region {
-	core := []uint8{NecroticCore, EnhancingTumour, NonEnhancingTumour, CysticComponent, GrossTumourVolume}
 	return []datasets.Region{
 		{Name: "ET", Classes: []uint8{EnhancingTumour}},
-		{Name: "WT", Classes: append([]uint8{Oedema}, core...)},
-		{Name: "TC", Classes: core},
+		{Name: "WT", Classes: append([]uint8{Oedema}, core()...)},
+		{Name: "TC", Classes: core()},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets/brats"
 )
 
 // subjectLine is what a subject's name and place tell, on one line.
@@ -119,10 +120,36 @@ func TestLayouts(t *testing.T) {
 			if want := []string{"brats-labels-" + tc.release + "/1"}; !slices.Equal(s.Definitions, want) {
 				t.Errorf("got definitions %v, want %v", s.Definitions, want)
 			}
+			numbers := brats.Dataset.Numbers(s.Definitions)
+			for i, c := range tc.classes {
+				if numbers[c] != tc.labels[i] {
+					t.Errorf("class %d is written as %d, it was read from %d", c, numbers[c], tc.labels[i])
+				}
+			}
 			if len(s.Warnings) > 0 {
 				t.Errorf("got warnings %v", s.Warnings)
 			}
 		})
+	}
+}
+
+// TestNumbersOfClassesThatAReleaseLacks: a model that learned from one release
+// may predict for another.
+func TestNumbersOfClassesThatAReleaseLacks(t *testing.T) {
+	for release, want := range map[string][]uint8{
+		"2021":        {0, 1, 2, 4, 0, 1, 1, 1},
+		"2023-gli":    {0, 1, 2, 3, 0, 1, 1, 1},
+		"2024-gli":    {0, 1, 2, 3, 4, 1, 1, 1},
+		"2024-ped":    {0, 2, 4, 1, 0, 2, 3, 2}, // necrotic core is marked as non-enhancing tumour
+		"2024-men-rt": {0, 1, 0, 1, 0, 1, 1, 1}, // without oedema
+		"msd":         {0, 2, 1, 3, 0, 2, 2, 2},
+	} {
+		if got := brats.Dataset.Numbers([]string{"mckd/1", "brats-labels-" + release + "/1"}); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", release, got, want)
+		}
+	}
+	if got := brats.Dataset.Numbers([]string{"mckd/1"}); got != nil {
+		t.Errorf("numbers %v of no release", got)
 	}
 }
 

@@ -172,30 +172,4 @@ func multiply(a, b [4][4]float64) (c [4][4]float64) {
 	return c
 }
 
-// rearrange returns src, of that shape (x, y, z), with its axes as m says.
-func rearrange[T any](src []T, shape [3]int, m axisMap) []T {
-	step := [3]int{1, shape[0], shape[0] * shape[1]}
-	var by [3]int
-	start := 0
-	for a, j := range m.from {
-		by[a] = step[j]
-		if m.flip[a] {
-			start += (shape[j] - 1) * step[j]
-			by[a] = -step[j]
-		}
-	}
-	out := m.apply(shape)
-	dst := make([]T, 0, len(src))
-	for z := range out[2] {
-		for y := range out[1] {
-			at := start + z*by[2] + y*by[1]
-			for range out[0] {
-				dst = append(dst, src[at])
-				at += by[0]
-			}
-		}
-	}
-	return dst
-}
-
 func formatShape(s [3]int) string { return fmt.Sprintf("%d x %d x %d", s[0], s[1], s[2]) }

@@ -16,6 +16,7 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
+	"github.com/lacuna-ml/lacuna/ingest/sparse"
 )
 
 // Limits on the voxels of a case as float32, all its files together, and of one
@@ -35,8 +36,7 @@ type loader struct {
 	sources  []ingest.File
 
 	taken   int64    // bytes of voxels decoded so far
-	margin  int      // around the box to load, below 0 for the whole volume
-	decoded *buffers // of which the sample has copies
+	decoded *buffers // what the volumes are in
 }
 
 // volume is one file as decoded.
@@ -44,17 +44,14 @@ type volume struct {
 	path string
 	grid
 	axes string // "LPS"
-	data *nifti.Sparse[float32]
+	data *sparse.Volume
 	safe bool // whether the type of its voxels admits no NaN
-
-	axisMap            // how it lies to the reference
-	background float32 // its voxel 0, 0, 0 as the reference has it
 }
 
 // image is a file as decoded.
 type image struct {
 	*nifti.Header
-	data *nifti.Sparse[float32]
+	data *sparse.Volume
 }
 
 func (l *loader) problem(path, kind string, cause error, fix, format string, args ...any) {
@@ -70,7 +67,7 @@ func (l *loader) warn(path, kind, format string, args ...any) {
 
 // load returns the sample where there are no problems. Its error is one that
 // is not the case's: a cancelled context.
-func (l *loader) load(ctx context.Context) (*ingest.Sample, error) {
+func (l *loader) load(ctx context.Context) (*ingest.Packed, error) {
 	vols, err := l.images(ctx)
 	if err != nil {
 		return nil, err
@@ -79,10 +76,11 @@ func (l *loader) load(ctx context.Context) (*ingest.Sample, error) {
 		l.problem(l.c.dir, "no-modality", nil, "complete the download, or remove the folder",
 			"no file for any of flair, t1, t1ce, t2")
 	}
-	out := &ingest.Sample{
+	s := &ingest.Sample{
 		Inputs:     make([]ingest.Array, modalities.Len()),
 		Background: make([]float32, modalities.Len()),
 	}
+	out := &ingest.Packed{Sample: s, Volumes: make([]*sparse.Volume, modalities.Len())}
 	for i, v := range vols {
 		if v != nil && !l.checkValues(v, roleName(i)) {
 			vols[i] = nil
@@ -90,39 +88,43 @@ func (l *loader) load(ctx context.Context) (*ingest.Sample, error) {
 	}
 	ref := l.reference(vols)
 	if ref != nil {
-		out.Affine, out.Location.Axes = ref.affine, ref.axes
-		out.Location.Volume = [3]int{ref.shape[2], ref.shape[1], ref.shape[0]}
+		s.Affine, s.Location.Axes = ref.affine, ref.axes
+		s.Location.Volume = [3]int{ref.shape[2], ref.shape[1], ref.shape[0]}
 	}
 	for i, v := range vols {
 		if v == nil {
 			continue
 		}
-		var ok bool
-		if v.axisMap, ok = l.align(v, ref); !ok {
-			vols[i] = nil
+		m, ok := l.align(v, ref)
+		if !ok {
 			continue
 		}
-		v.background = v.corner()
-		out.Background[i] = v.background
-		out.Present = out.Present.With(i)
+		out.Volumes[i] = turn(v.data, m)
+		s.Inputs[i].Shape = slices.Clone(s.Location.Volume[:])
+		s.Background[i] = out.Volumes[i].Background
+		s.Present = s.Present.With(i)
 	}
-	b := l.box(vols, ref)
-	for i, v := range vols {
-		if v != nil {
-			out.Inputs[i] = ingest.Array{Shape: b.shape(), Data: cut(v.data, v.axisMap, b)}
-		}
-	}
-	if err := l.loadTarget(ctx, out, ref, b); err != nil {
+	if err := l.loadTarget(ctx, out, ref); err != nil {
 		return nil, err
 	}
-	if out.Present == 0 && len(l.problems) == 0 {
+	if s.Present == 0 && len(l.problems) == 0 {
 		l.problem(l.c.dir, "no-modality", nil, "", "no modality carries anything: each is the same everywhere")
 	}
-	if ref != nil {
-		b.locate(out)
-	}
-	out.Sources, out.Warnings = l.sources, l.warnings
+	s.Sources, s.Warnings = l.sources, l.warnings
 	return out, nil
+}
+
+// turn returns v with its axes as m says, and with its voxel 0, 0, 0 for a
+// background, which need not be the file's first.
+func turn(v *sparse.Volume, m axisMap) *sparse.Volume {
+	if m.identity() {
+		return v
+	}
+	v = v.Turn(m.from, m.flip)
+	if v.At(0, 0, 0) != v.Background {
+		v = sparse.Pack(v.Shape, v.Dense([3]int{}, v.Shape))
+	}
+	return v
 }
 
 // images reads the modalities, nil where there is none or it is broken.
@@ -183,7 +185,7 @@ func allOnes(dim []int) bool {
 }
 
 // newVolume makes a volume of an image of 3 or more dimensions.
-func newVolume(img *image, path string, data *nifti.Sparse[float32]) *volume {
+func newVolume(img *image, path string, data *sparse.Volume) *volume {
 	h := img.Header
 	v := &volume{path: path, data: data, axes: h.Orientation()}
 	copy(v.shape[:], h.Shape())
@@ -286,7 +288,7 @@ func (l *loader) align(v, ref *volume) (m axisMap, ok bool) {
 }
 
 // loadTarget reads the label map into out.
-func (l *loader) loadTarget(ctx context.Context, out *ingest.Sample, ref *volume, b box) error {
+func (l *loader) loadTarget(ctx context.Context, out *ingest.Packed, ref *volume) error {
 	path := l.c.files[target]
 	img, err := l.read(ctx, path, target)
 	if err != nil || img == nil {
@@ -312,11 +314,13 @@ func (l *loader) loadTarget(ctx context.Context, out *ingest.Sample, ref *volume
 	if !aligned {
 		return nil
 	}
-	if ref == nil {
-		b = whole(v.shape)
+	out.Labels = classes
+	if !m.identity() {
+		out.Labels = classes.Turn(m.from, m.flip)
 	}
-	out.Target = ingest.Labels{Shape: b.shape(), Data: cut(classes, m, b)}
-	out.Definitions = append(out.Definitions, "brats-labels-"+l.c.release.name+"/1")
+	n := out.Labels.Shape
+	out.Sample.Target.Shape = []int{n[2], n[1], n[0]}
+	out.Sample.Definitions = append(out.Sample.Definitions, fmt.Sprintf(numbering, l.c.release.name))
 	return nil
 }
 
@@ -373,11 +377,12 @@ func (l *loader) decode(r *bufio.Reader, role int) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, limit := &l.decoded[role], int64(maxVolumeBytes)
+	limit := int64(maxVolumeBytes)
 	if l.c.packed != "" && role != target {
 		limit *= int64(modalities.Len())
 	}
-	if err := in.Sparse(data, min(limit, maxCaseBytes-l.taken)); err != nil {
+	data, err := in.Sparse(&l.decoded[role], min(limit, maxCaseBytes-l.taken))
+	if err != nil {
 		return nil, err
 	}
 	l.taken += 4 * int64(data.Len())
@@ -385,7 +390,7 @@ func (l *loader) decode(r *bufio.Reader, role int) (*image, error) {
 }
 
 // buffers is what the files of a case are decoded into, by role.
-type buffers [target + 1]nifti.Sparse[float32]
+type buffers [target + 1]sparse.Builder
 
 // shelf has the buffers that no loader uses. It is no sync.Pool because the
 // collector, which large samples start often, would empty one.

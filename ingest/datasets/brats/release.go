@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lacuna-ml/lacuna/ingest/nifti"
+	"github.com/lacuna-ml/lacuna/ingest/sparse"
 )
 
 // none marks a number that a release does not use.
@@ -81,6 +81,44 @@ var releases = []release{
 	{"msd", decathlonLabels},
 }
 
+// numbering is how a label map's definition names its release.
+const numbering = "brats-labels-%s/1"
+
+// numbers returns, for each class, the number that it has in the files of the
+// release that a sample's definitions name, or nil where they name none. A class
+// that the release does not number has the number of what holds it there: a part
+// of the tumour core that of non-enhancing tumour, of the gross tumour volume or
+// of the necrotic core, whichever there is; all else that of the background.
+func numbers(definitions []string) []uint8 {
+	for _, r := range releases {
+		if !slices.Contains(definitions, fmt.Sprintf(numbering, r.name)) {
+			continue
+		}
+		out := make([]uint8, len(classNames()))
+		for c := range out {
+			out[c] = r.labels.number(uint8(c))
+		}
+		return out
+	}
+	return nil
+}
+
+// number returns the number of a class.
+func (m labelMap) number(class uint8) uint8 {
+	if i := slices.Index(m, class); i >= 0 {
+		return uint8(i)
+	}
+	if !slices.Contains(core(), class) {
+		return 0
+	}
+	for _, c := range []uint8{NonEnhancingTumour, GrossTumourVolume, NecroticCore} {
+		if i := slices.Index(m, c); i >= 0 {
+			return uint8(i)
+		}
+	}
+	return 0
+}
+
 func findRelease(name string) (release, bool) {
 	i := slices.IndexFunc(releases, func(r release) bool { return r.name == name })
 	if i < 0 {
@@ -90,7 +128,7 @@ func findRelease(name string) (release, bool) {
 }
 
 // hint says what to try where a label map has values that the release lacks.
-func (r release) hint(v *nifti.Sparse[float32]) string {
+func (r release) hint(v *sparse.Volume) string {
 	if !wholeNumbers(v) {
 		return "labels are whole numbers from 0: resample label maps by nearest neighbour, without interpolation"
 	}
@@ -105,16 +143,12 @@ func (r release) hint(v *nifti.Sparse[float32]) string {
 }
 
 // wholeNumbers reports whether all values could be labels of some release.
-func wholeNumbers(v *nifti.Sparse[float32]) bool {
+func wholeNumbers(v *sparse.Volume) bool {
 	isLabel := func(x float32) bool {
 		return x >= 0 && float64(x) == math.Trunc(float64(x)) && !math.IsInf(float64(x), 0)
 	}
-	for _, x := range v.Values {
-		if !isLabel(x) {
-			return false
-		}
-	}
-	return isLabel(v.Background)
+	return isLabel(v.Background) && !slices.ContainsFunc(v.Values, func(x float32) bool { return !isLabel(x) }) &&
+		!slices.ContainsFunc(v.Codes, func(c int16) bool { return c < 0 })
 }
 
 // identity is what a case's name tells. The zero identity is that of a name

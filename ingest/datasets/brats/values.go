@@ -7,20 +7,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lacuna-ml/lacuna/ingest/nifti"
+	"github.com/lacuna-ml/lacuna/ingest/sparse"
 )
 
 // constant reports whether all voxels are the same, and which. It stops at the
 // first that differs.
-func constant(v *nifti.Sparse[float32]) (float32, bool) {
+func constant(v *sparse.Volume) (float32, bool) {
 	c := v.At(0, 0, 0)
-	if len(v.Values) < v.Len() && c != v.Background {
+	if v.Kept() < v.Len() && c != v.Background ||
+		slices.ContainsFunc(v.Values, func(x float32) bool { return x != c }) ||
+		slices.ContainsFunc(v.Codes, func(x int16) bool { return float32(x) != c }) {
 		return 0, false
-	}
-	for _, x := range v.Values {
-		if x != c {
-			return 0, false
-		}
 	}
 	return c, c == c // a NaN differs from all, itself too
 }
@@ -59,14 +56,14 @@ func nonFinite(data []float32) (nans, infs, first int) {
 // place names a voxel.
 func place(p [3]int) string { return fmt.Sprintf("voxel (%d, %d, %d)", p[0], p[1], p[2]) }
 
-// toClasses turns the values of a label map into classes. strange lists the
-// values that the release does not have, "" for none.
-func toClasses(v *nifti.Sparse[float32], labels labelMap) (out *nifti.Sparse[uint8], strange string) {
-	var table [256]uint8
+// toClasses turns the values of a label map into classes, as codes. strange
+// lists the values that the release does not have, "" for none.
+func toClasses(v *sparse.Volume, labels labelMap) (out *sparse.Volume, strange string) {
+	var table [256]int16
 	for v := range table {
-		table[v] = labels.class(uint32(v))
+		table[v] = int16(labels.class(uint32(v)))
 	}
-	class := func(v float32) uint8 {
+	class := func(v float32) int16 {
 		n := int32(v) // whatever this is for a NaN or a giant, the next line finds it
 		if uint32(n) < uint32(len(table)) && float32(n) == v {
 			return table[uint8(n)]
@@ -74,14 +71,22 @@ func toClasses(v *nifti.Sparse[float32], labels labelMap) (out *nifti.Sparse[uin
 		return none
 	}
 	air := class(v.Background)
-	classes := make([]uint8, len(v.Values))
+	classes := make([]int16, v.Kept())
 	bad := air
 	for i, x := range v.Values {
 		classes[i] = class(x)
 		bad |= classes[i]
 	}
+	for i, x := range v.Codes {
+		c := int16(none)
+		if uint16(x) < uint16(len(table)) {
+			c = table[x]
+		}
+		classes[i] = c
+		bad |= c
+	}
 	if bad < 0x80 { // classes are below; none is not
-		return nifti.Recast(v, air, classes), ""
+		return v.Recode(air, classes), ""
 	}
 	return nil, describeStrange(v, air, classes)
 }
@@ -90,7 +95,7 @@ func toClasses(v *nifti.Sparse[float32], labels labelMap) (out *nifti.Sparse[uin
 const maxStrange = 8
 
 // describeStrange lists the values whose class is none, with counts.
-func describeStrange(v *nifti.Sparse[float32], air uint8, classes []uint8) string {
+func describeStrange(v *sparse.Volume, air int16, classes []int16) string {
 	counts := map[uint32]int{} // by bits, so that NaN counts
 	other, at := 0, [3]int{}
 	note := func(x float32, n int) {
@@ -109,7 +114,7 @@ func describeStrange(v *nifti.Sparse[float32], air uint8, classes []uint8) strin
 	}
 	for i, c := range classes {
 		if c == none {
-			note(v.Values[i], 1)
+			note(v.Value(i), 1)
 		}
 	}
 	var keys []uint32

@@ -18,8 +18,8 @@
 //   - Load returns what Sample promises: mask and inputs agree, shapes agree,
 //     values are finite and in the range of their kind, labels are classes,
 //     checksums are those of the files;
-//   - LoadBox, where the source is an [ingest.BoxSource], gives a box of what Load
-//     gives, outside of which there is only background, and says which;
+//   - LoadPacked, where the source is an [ingest.PackedSource], unpacks to what
+//     Load gives, and goes on to do so once its memory is used again;
 //   - Load from 8 goroutines gives the same as one after the other (run it under
 //     -race);
 //   - a cancelled context stops Subjects and Load, and is no *SubjectError;

@@ -27,7 +27,7 @@ func (k *kit) load(ctx context.Context) {
 			continue
 		}
 		k.sample(s, sample)
-		k.box(ctx, s, sample)
+		k.packed(ctx, s, sample)
 		k.loaded = append(k.loaded, loaded{s, sample.Present, sample.Sources, digest(sample)})
 	}
 	if _, err := k.src.Load(ctx, ingest.Subject{Key: ingest.Key{Dataset: k.d.Name, Subject: "no such subject"}}); err == nil {

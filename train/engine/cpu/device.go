@@ -9,6 +9,7 @@ import (
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/conv"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu/pool"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/vec"
 	"github.com/lacuna-ml/lacuna/train/tensor"
 )
 
@@ -21,12 +22,18 @@ type Options struct {
 
 // device is the engine.
 type device struct {
-	o       Options
-	pool    *pool.Pool
-	layouts conv.Converter
-	convs   map[conv.Shape]*convolution
-	mem     memory
-	job     spread
+	o        Options
+	pool     *pool.Pool
+	layouts  conv.Converter
+	convs    map[conv.Shape]*convolution
+	mem      memory
+	job      job
+	norm     norm
+	pooling  maxPool
+	resize   resize
+	channels channelRun
+	product  conv.Product
+	parts    [][4]float64 // of Regions
 }
 
 // check refuses what does not fit.
@@ -39,6 +46,10 @@ func New(o Options) engine.Engine {
 	}
 	o.Level = o.Level.Found()
 	d := &device{o: o, pool: pool.New(o.Workers), convs: map[conv.Shape]*convolution{}}
+	d.job.Unit, d.job.counter = vec.New(o.Level), vec.Counter()
+	d.norm.Unit, d.pooling.Unit, d.resize.Unit = d.job.Unit, d.job.Unit, d.job.Unit
+	d.resize.tables = map[axis][]blend{}
+	d.product = conv.Product{Pool: d.pool, Level: o.Level}
 	d.layouts.Pool, d.layouts.Level = d.pool, o.Level
 	return d
 }
@@ -156,23 +167,4 @@ func (m *memory) give(v []float32) {
 		m.free = map[int][][]float32{}
 	}
 	m.free[len(v)] = append(m.free[len(v)], v)
-}
-
-// spread is a range of items that tasks share.
-type spread struct {
-	n, tasks int
-	f        func(lo, hi int)
-}
-
-func (s *spread) Do(task, _ int) { s.f(task*s.n/s.tasks, (task+1)*s.n/s.tasks) }
-
-// worth is how many floats of work a task has at least.
-const worth = 1 << 14
-
-// each calls f for parts of n items, each of which is some floats of work.
-func (d *device) each(n, floats int, f func(lo, hi int)) {
-	tasks := min(n, max(1, n*max(floats, 1)/worth), 64)
-	d.job = spread{n, tasks, f}
-	d.pool.Run(&d.job, tasks)
-	d.job = spread{}
 }

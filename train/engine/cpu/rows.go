@@ -4,202 +4,190 @@ import (
 	"math"
 
 	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/conv"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/vec"
 )
 
-func (d *device) MatMul(c, a, b, bias *engine.Tensor, s engine.MatSpec) {
-	check.MatMul(c, a, b, bias, s)
-	r := len(c.Shape)
-	m, n := c.Shape[r-2], c.Shape[r-1]
-	k := a.Shape[r-1]
-	ai, ak, bk, bj := k, 1, n, 1 // steps
-	if s.TransA {
-		k = a.Shape[r-2]
-		ai, ak = 1, m
-	}
-	if s.TransB {
-		bk, bj = 1, k
-	}
-	if s.Alpha == 0 {
-		s.Alpha = 1
-	}
-	x, y, z, add := values(a), values(b), values(c), optional(bias)
-	batch := c.Shape.Len() / max(m*n, 1)
-	d.each(batch*m, n*k, func(lo, hi int) {
-		for row := lo; row < hi; row++ {
-			p, i := row/m, row%m
-			for j := range n {
-				var sum float64
-				for l := range k {
-					sum += float64(x[p*m*k+i*ai+l*ak]) * float64(y[p*n*k+l*bk+j*bj])
-				}
-				v := s.Alpha * float32(sum)
-				if add != nil {
-					v += add[j]
-				}
-				z[row*n+j] = v
-			}
-		}
-	})
-}
-
-func (d *device) SumRows(s, x *engine.Tensor) {
-	check.SumRows(s, x)
-	out, in := values(s), values(x)
-	rows, cols := x.Shape[0], x.Shape[1]
-	d.each(cols, rows, func(lo, hi int) {
-		for j := lo; j < hi; j++ {
-			sum := 0.0
-			for i := range rows {
-				sum += float64(in[i*cols+j])
-			}
-			out[j] = float32(sum)
-		}
-	})
-}
+// longest is how many floats are summed at a time.
+const longest = vec.Most * vec.Lanes
 
 // last returns the last size of t.
 func last(t *engine.Tensor) int { return t.Shape[len(t.Shape)-1] }
 
-func (d *device) Softmax(y, x *engine.Tensor) {
-	check.Softmax(y, x)
-	out, in, cols := values(y), values(x), last(x)
-	d.each(len(out)/cols, 8*cols, func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			softmax(out[r*cols:(r+1)*cols], in[r*cols:(r+1)*cols])
-		}
-	})
+func (d *device) MatMul(c, a, b, bias *engine.Tensor, s engine.MatSpec) {
+	check.MatMul(c, a, b, bias, s)
+	r := len(c.Shape)
+	shape := conv.ProductShape{Batch: 1, Rows: c.Shape[r-2], Cols: c.Shape[r-1], Inner: a.Shape[r-1], TransA: s.TransA, TransB: s.TransB, Alpha: s.Alpha}
+	if r == 3 {
+		shape.Batch = c.Shape[0]
+	}
+	if s.TransA {
+		shape.Inner = a.Shape[r-2]
+	}
+	if s.Alpha == 0 {
+		shape.Alpha = 1
+	}
+	d.product.Multiply(values(c), values(a), values(b), optional(bias), shape)
 }
 
-// softmax writes exp(x - max) / sum and returns log of the sum of exp(x).
-func softmax(y, x []float32) (log float64) {
-	top := float32(math.Inf(-1))
-	for _, v := range x {
-		top = max(top, v)
+func (d *device) SumRows(s, x *engine.Tensor) {
+	check.SumRows(s, x)
+	d.job.z, d.job.x, d.job.n, d.job.m = values(s), values(x), x.Shape[1], x.Shape[0]
+	d.run((x.Shape[1]+strip-1)/strip, min(strip, x.Shape[1])*x.Shape[0], (*job).sumRows)
+}
+
+// strip is how many columns a task sums, a few rows of them in float32.
+const strip = 256
+
+func (j *job) sumRows(lo, hi int) {
+	const few = 64
+	for s := lo; s < hi; s++ {
+		from, to := s*strip, min((s+1)*strip, j.n)
+		var sum [strip]float64
+		var part [strip]float32
+		p := part[:to-from]
+		for r := range j.m {
+			row := j.x[r*j.n+from : r*j.n+to]
+			if r%few == 0 {
+				copy(p, row)
+			} else {
+				j.Add(p, p, row)
+			}
+			if r%few == few-1 || r == j.m-1 {
+				for i, v := range p {
+					sum[i] += float64(v)
+				}
+			}
+		}
+		for i := range p {
+			j.z[from+i] = float32(sum[i])
+		}
 	}
-	sum := 0.0
-	for i, v := range x {
-		e := math.Exp(float64(v) - float64(top))
-		y[i] = float32(e)
-		sum += e
+}
+
+func (d *device) Softmax(y, x *engine.Tensor) {
+	check.Softmax(y, x)
+	d.job.z, d.job.x, d.job.n = values(y), values(x), last(x)
+	d.run(x.Shape.Len()/last(x), 8*last(x), (*job).softmaxRows)
+}
+
+func (j *job) softmaxRows(lo, hi int) {
+	for r := lo; r < hi; r++ {
+		j.softmax(sample(j.z, r, j.n), sample(j.x, r, j.n))
 	}
-	for i := range y {
-		y[i] = float32(float64(y[i]) / sum)
-	}
-	return float64(top) + math.Log(sum)
 }
 
 func (d *device) SoftmaxGrad(dx, dy, y *engine.Tensor) {
 	check.SoftmaxGrad(dx, dy, y)
-	out, g, p, cols := values(dx), values(dy), values(y), last(y)
-	d.each(len(out)/cols, 4*cols, func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			o, g, p := out[r*cols:(r+1)*cols], g[r*cols:(r+1)*cols], p[r*cols:(r+1)*cols]
-			sum := 0.0
-			for i := range o {
-				sum += float64(g[i]) * float64(p[i])
-			}
-			for i := range o {
-				o[i] = p[i] * float32(float64(g[i])-sum)
-			}
-		}
-	})
+	d.job.z, d.job.x, d.job.y, d.job.n = values(dx), values(dy), values(y), last(y)
+	d.run(y.Shape.Len()/last(y), 2*last(y), (*job).softmaxGrad)
 }
 
-// moments returns the mean and the sum of squares about it.
-func moments(x []float32) (mean, square float64) {
-	for _, v := range x {
-		mean += float64(v)
+func (j *job) softmaxGrad(lo, hi int) {
+	for r := lo; r < hi; r++ {
+		dx, dy, y := sample(j.z, r, j.n), sample(j.x, r, j.n), sample(j.y, r, j.n)
+		dot := j.Dot(dy, y)
+		for i, v := range y {
+			dx[i] = float32(float64(v) * (float64(dy[i]) - dot))
+		}
 	}
-	mean /= float64(len(x))
-	for _, v := range x {
-		square += (float64(v) - mean) * (float64(v) - mean)
-	}
-	return mean, square
+}
+
+// moments returns the mean of x and the sum of squares about it.
+func (j *job) moments(x []float32) (mean, square float64) {
+	mean = j.Total(x) / float64(len(x))
+	centre := float32(mean)
+	square = j.Squares(x, centre)
+	off := mean - float64(centre)
+	return mean, square - off*off*float64(len(x))
 }
 
 func (d *device) LayerNorm(y, stats, x, gamma, beta *engine.Tensor, eps float32) {
 	check.LayerNorm(y, stats, x, gamma, beta, eps)
-	out, st, in, g, b := values(y), values(stats), values(x), values(gamma), values(beta)
-	cols := last(x)
-	d.each(len(in)/cols, 4*cols, func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			row := in[r*cols : (r+1)*cols]
-			mean, square := moments(row)
-			rstd := 1 / math.Sqrt(square/float64(cols)+float64(eps))
-			st[2*r], st[2*r+1] = float32(mean), float32(rstd)
-			for i, v := range row {
-				out[r*cols+i] = float32((float64(v)-mean)*rstd)*g[i] + b[i]
-			}
+	d.job.z, d.job.v, d.job.x, d.job.w, d.job.y = values(y), values(stats), values(x), values(gamma), values(beta)
+	d.job.n, d.job.a = last(x), eps
+	d.run(x.Shape[0], 4*last(x), (*job).layerNorm)
+}
+
+func (j *job) layerNorm(lo, hi int) {
+	for r := lo; r < hi; r++ {
+		x, y := sample(j.x, r, j.n), sample(j.z, r, j.n)
+		mean, square := j.moments(x)
+		rstd := 1 / math.Sqrt(square/float64(j.n)+float64(j.a))
+		j.v[2*r], j.v[2*r+1] = float32(mean), float32(rstd)
+		for i, v := range x {
+			y[i] = float32((float64(v)-mean)*rstd)*j.w[i] + j.y[i]
 		}
-	})
+	}
 }
 
 func (d *device) LayerNormGrad(dx, dgamma, dbeta, dy, x, stats, gamma *engine.Tensor) {
 	check.LayerNormGrad(dx, dgamma, dbeta, dy, x, stats, gamma)
-	out, g, in, st, scale := values(dx), values(dy), values(x), values(stats), values(gamma)
-	cols := last(x)
-	rows := len(in) / cols
-	d.each(rows, 4*cols, func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			mean, rstd := st[2*r], st[2*r+1]
-			var a, b float64
-			for i := r * cols; i < (r+1)*cols; i++ {
-				t := float64(g[i] * scale[i-r*cols])
-				a += t
-				b += t * float64((in[i]-mean)*rstd)
-			}
-			a, b = a/float64(cols), b/float64(cols)
-			for i := r * cols; i < (r+1)*cols; i++ {
-				t := g[i] * scale[i-r*cols]
-				out[i] = rstd * (t - float32(a) - (in[i]-mean)*rstd*float32(b))
-			}
+	d.job.z, d.job.y, d.job.x, d.job.v, d.job.w, d.job.n = values(dx), values(dy), values(x), values(stats), values(gamma), last(x)
+	d.run(x.Shape[0], 8*last(x), (*job).layerNormRows)
+	d.job.z, d.job.w = values(dgamma), values(dbeta)
+	d.job.y, d.job.x, d.job.v, d.job.n, d.job.m = values(dy), values(x), values(stats), last(x), x.Shape[0]
+	d.run(last(x), 4*x.Shape[0], (*job).layerNormColumns)
+}
+
+func (j *job) layerNormRows(lo, hi int) {
+	for r := lo; r < hi; r++ {
+		mean, rstd := float64(j.v[2*r]), float64(j.v[2*r+1])
+		dx, dy, x := sample(j.z, r, j.n), sample(j.y, r, j.n), sample(j.x, r, j.n)
+		var a, b float64
+		for i, v := range dy {
+			t := float64(v) * float64(j.w[i])
+			a += t
+			b += t * (float64(x[i]) - mean) * rstd
 		}
-	})
-	dg, db := values(dgamma), values(dbeta)
-	d.each(cols, 2*rows, func(lo, hi int) {
-		for j := lo; j < hi; j++ {
-			var a, b float64
-			for r := range rows {
-				a += float64(g[r*cols+j])
-				b += float64(g[r*cols+j]) * float64((in[r*cols+j]-st[2*r])*st[2*r+1])
-			}
-			db[j], dg[j] = float32(a), float32(b)
+		a, b = a/float64(j.n), b/float64(j.n)
+		for i, v := range dy {
+			dx[i] = float32(rstd * (float64(v)*float64(j.w[i]) - a - (float64(x[i])-mean)*rstd*b))
 		}
-	})
+	}
+}
+
+func (j *job) layerNormColumns(lo, hi int) {
+	for c := lo; c < hi; c++ {
+		var a, b float64
+		for r := range j.m {
+			dy := float64(j.y[r*j.n+c])
+			a += dy
+			b += dy * (float64(j.x[r*j.n+c]) - float64(j.v[2*r])) * float64(j.v[2*r+1])
+		}
+		j.w[c], j.z[c] = float32(a), float32(b)
+	}
 }
 
 func (d *device) Standardise(y, stats, w *engine.Tensor, eps float32) {
 	check.Standardise(y, stats, w, eps)
-	out, st, in := values(y), values(stats), values(w)
-	cols := 2 * len(in) / len(st)
-	d.each(len(st)/2, 4*cols, func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			row := in[r*cols : (r+1)*cols]
-			mean, square := moments(row)
-			rstd := 1 / math.Sqrt(square/float64(cols-1)+float64(eps))
-			st[2*r], st[2*r+1] = float32(mean), float32(rstd)
-			for i, v := range row {
-				out[r*cols+i] = float32((float64(v) - mean) * rstd)
-			}
-		}
-	})
+	d.job.z, d.job.v, d.job.x, d.job.n, d.job.a = values(y), values(stats), values(w), last(w), eps
+	d.run(w.Shape[0], 3*last(w), (*job).standardise)
+}
+
+func (j *job) standardise(lo, hi int) {
+	for r := lo; r < hi; r++ {
+		x := sample(j.x, r, j.n)
+		mean, square := j.moments(x)
+		rstd := 1 / math.Sqrt(square/float64(j.n-1)+float64(j.a))
+		j.v[2*r], j.v[2*r+1] = float32(mean), float32(rstd)
+		j.Shift(sample(j.z, r, j.n), float32(rstd), x, float32(mean))
+	}
 }
 
 func (d *device) StandardiseGrad(dw, dy, y, stats *engine.Tensor) {
 	check.StandardiseGrad(dw, dy, y, stats)
-	out, g, p, st := values(dw), values(dy), values(y), values(stats)
-	cols := 2 * len(p) / len(st)
-	d.each(len(st)/2, 4*cols, func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			var a, b float64
-			for i := r * cols; i < (r+1)*cols; i++ {
-				a += float64(g[i])
-				b += float64(g[i]) * float64(p[i])
-			}
-			a, b = a/float64(cols), b/float64(cols-1)
-			for i := r * cols; i < (r+1)*cols; i++ {
-				out[i] = float32(float64(st[2*r+1]) * (float64(g[i]) - a - float64(p[i])*b))
-			}
-		}
-	})
+	d.job.z, d.job.x, d.job.y, d.job.v, d.job.n = values(dw), values(dy), values(y), values(stats), last(y)
+	d.run(y.Shape[0], 4*last(y), (*job).standardiseGrad)
+}
+
+func (j *job) standardiseGrad(lo, hi int) {
+	for r := lo; r < hi; r++ {
+		dw, dy, y := sample(j.z, r, j.n), sample(j.x, r, j.n), sample(j.y, r, j.n)
+		a, b := j.Total(dy)/float64(j.n), j.Dot(dy, y)/float64(j.n-1)
+		rstd := float64(j.v[2*r+1])
+		// rstd (dy - a) - rstd b y
+		j.Shift(dw, float32(rstd), dy, float32(a))
+		j.Axpby(dw, float32(-rstd*b), y, 1)
+	}
 }

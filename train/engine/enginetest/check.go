@@ -170,8 +170,8 @@ func (b *bench) checkShapes(t rapid.TB, d draw, k kernel, c call) {
 	bad.args = slices.Clone(c.args)
 	bad.args[i].shape = slices.Clone(c.args[i].shape)
 	bad.args[i].shape[d.below("size that is bad", len(c.args[i].shape))]++
-	if refusal(b.reference, bad) == "" {
-		return
+	if !strings.HasPrefix(refusal(b.reference, bad), "engine: "+k.name) {
+		return // the shapes fit; values may not
 	}
 	got := refusal(b.device, bad)
 	switch {

@@ -31,7 +31,7 @@ func (d draw) convolution() (x, y, w tensor.Shape, s engine.Window) {
 		}
 		x, y = tensor.Shape{n, ci, in[0], in[1], in[2]}, tensor.Shape{n, co, out[0], out[1], out[2]}
 		w = tensor.Shape{co, ci, s.Kernel[0], s.Kernel[1], s.Kernel[2]}
-		if work := y.Len() * w.Len() / co; work <= 1000000 || n == 1 && ci == 1 && co == 1 {
+		if work := y.Len() * w.Len() / co; work <= 500000 || n == 1 && ci == 1 && co == 1 {
 			return x, y, w, s
 		}
 		sizes := []int{n, ci, co}

@@ -19,7 +19,8 @@ var kernels = []kernel{
 	{"MatMul", drawMatMul}, {"SumRows", drawSumRows}, {"Softmax", drawSoftmax}, {"SoftmaxGrad", drawSoftmaxGrad},
 	{"LayerNorm", drawLayerNorm}, {"LayerNormGrad", drawLayerNormGrad},
 	{"Standardise", drawStandardise}, {"StandardiseGrad", drawStandardiseGrad},
-	{"ScaleSamples", drawScaleSamples}, {"DotSamples", drawDotSamples}, {"Impute", drawImpute}, {"ImputeGrad", drawImputeGrad},
+	{"ScaleSamples", drawScaleSamples}, {"DotSamples", drawDotSamples}, {"Gather", drawGather}, {"GatherGrad", drawGatherGrad},
+	{"Impute", drawImpute}, {"ImputeGrad", drawImputeGrad},
 	{"Distances", drawDistances}, {"DistancesGrad", drawDistancesGrad},
 	{"CrossEntropy", drawCrossEntropy}, {"Regions", drawRegions}, {"RegionsGrad", drawRegionsGrad},
 	{"SGD", drawSGD}, {"Adam", drawAdam},
@@ -76,8 +77,8 @@ func drawAxpby(d draw) call {
 	}
 }
 
-// binary draws a kernel z = f(x, y).
-func binary(d draw, run func(e engine.Engine, z, x, y *engine.Tensor)) call {
+// ofTwo draws a kernel z = f(x, y).
+func ofTwo(d draw, run func(e engine.Engine, z, x, y *engine.Tensor)) call {
 	s, l := d.any()
 	return call{
 		args:    []arg{output("z", s, l), input("x", s, l, d.values(s.Len())), input("y", s, l, d.values(s.Len()))},
@@ -87,9 +88,9 @@ func binary(d draw, run func(e engine.Engine, z, x, y *engine.Tensor)) call {
 	}
 }
 
-func drawAdd(d draw) call { return binary(d, engine.Engine.Add) }
+func drawAdd(d draw) call { return ofTwo(d, engine.Engine.Add) }
 
-func drawMul(d draw) call { return binary(d, engine.Engine.Mul) }
+func drawMul(d draw) call { return ofTwo(d, engine.Engine.Mul) }
 
 func (d draw) function() engine.Func {
 	return of(d, "function", engine.Func{}, engine.Func{Kind: engine.LeakyReLU, A: 0.01},

@@ -18,7 +18,8 @@ type Options struct {
 }
 
 // Run checks the device that open returns, a new one each time, as the
-// package's comment says. It takes about 20 s of reference loops on one core.
+// package's comment says. The reference's loops take some ten seconds of one core;
+// rapid's flags and -short bound them.
 func Run(t *testing.T, open func() engine.Engine, o Options) {
 	for _, k := range kernels {
 		t.Run(k.name, func(t *testing.T) {

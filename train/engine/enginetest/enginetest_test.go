@@ -11,3 +11,7 @@ import (
 func TestReference(t *testing.T) {
 	enginetest.Run(t, reference.New, enginetest.Options{Same: []func() engine.Engine{reference.New}})
 }
+
+func TestGoldenReference(t *testing.T) {
+	enginetest.Golden(t, reference.New, enginetest.Options{})
+}

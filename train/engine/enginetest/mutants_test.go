@@ -4,7 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,6 +55,8 @@ type (
 	viewCopies   struct{ mutant }
 	neverFrees   struct{ mutant }
 	lateWrite    struct{ mutant }
+	adamBias     struct{ mutant }
+	sgdPlain     struct{ mutant }
 )
 
 func (m convNoBias) Conv(y, x, w, b *engine.Tensor, s engine.Window) {
@@ -145,7 +149,7 @@ func (m poolLast) MaxPool(y, tap, x *engine.Tensor, s engine.Window) {
 }
 
 func (m poolGradFirst) MaxPoolGrad(dx, dy, tap *engine.Tensor, s engine.Window) {
-	m.Engine.Fill(tap, 0)
+	m.Fill(tap, 0)
 	m.Engine.MaxPoolGrad(dx, dy, tap, s)
 }
 
@@ -193,7 +197,7 @@ func (m scaleZero) ScaleSamples(y, x, s *engine.Tensor) {
 }
 
 func (m imputeAll) Impute(y, x, mask *engine.Tensor) {
-	m.Engine.Fill(mask, 1)
+	m.Fill(mask, 1)
 	m.Engine.Impute(y, x, mask)
 }
 
@@ -224,9 +228,19 @@ func (m adamEps) Adam(p, mm, v, g *engine.Tensor, o engine.AdamSpec) {
 	m.Engine.Adam(p, mm, v, g, o)
 }
 
+func (m adamBias) Adam(p, mm, v, g *engine.Tensor, o engine.AdamSpec) {
+	o.Step++
+	m.Engine.Adam(p, mm, v, g, o)
+}
+
+func (m sgdPlain) SGD(p, v, g *engine.Tensor, o engine.SGDSpec) {
+	o.Nesterov = false
+	m.Engine.SGD(p, v, g, o)
+}
+
 func (m sgdChangesG) SGD(p, v, g *engine.Tensor, o engine.SGDSpec) {
 	if o.Decay != 0 {
-		m.Engine.Axpby(g, o.Decay, p, 1)
+		m.Axpby(g, o.Decay, p, 1)
 		o.Decay = 0
 	}
 	m.Engine.SGD(p, v, g, o)
@@ -249,7 +263,7 @@ func (m axpbyReads) Axpby(y *engine.Tensor, a float32, x *engine.Tensor, b float
 
 func (m addNotInPlace) Add(z, x, y *engine.Tensor) {
 	if z == y {
-		m.Engine.Fill(z, 0)
+		m.Fill(z, 0)
 	}
 	m.Engine.Add(z, x, y)
 }
@@ -273,7 +287,7 @@ func (m dropoutOther) Dropout(y, x *engine.Tensor, p float32, seed uint64) {
 // Copy keeps memory.
 func (m copyLeaks) Copy(y, x *engine.Tensor) {
 	m.Engine.Copy(y, x)
-	m.Engine.New(x.Shape, x.Layout)
+	m.New(x.Shape, x.Layout)
 }
 
 func (m viewCopies) View(t *engine.Tensor, s tensor.Shape) *engine.Tensor {
@@ -350,6 +364,65 @@ func TestMutantsFail(t *testing.T) {
 			}
 			t.Log(r.log.String())
 		})
+	}
+}
+
+// Goldens find mistakes too, in the layers of their kernels.
+func TestMutantsFailGoldens(t *testing.T) {
+	layers, err := goldens()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		kind string
+		e    engine.Engine
+	}{
+		{"conv", convNoBias{mutant{reference.New()}}},
+		{"transposed", dataStride{mutant{reference.New()}}},
+		{"instance", gradNoSlope{mutant{reference.New()}}},
+		{"batch", runningBiased{mutant{reference.New()}}},
+		{"max pool", poolLast{mutant{reference.New()}}},
+		{"upsample", upCorners{mutant{reference.New()}}},
+		{"distances", teacherToo{mutant{reference.New()}}},
+		{"adam", adamBias{mutant{reference.New()}}},
+		{"sgd", sgdPlain{mutant{reference.New()}}},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			r := &recorder{name: t.Name()}
+			for _, l := range layers {
+				if l.Kind == c.kind {
+					l.replay(r, c.e, Options{})
+				}
+			}
+			if !r.failed {
+				t.Error("no golden sees it")
+			}
+			t.Log(r.log.String())
+		})
+	}
+}
+
+// Every kernel of the interface has a row.
+func TestEveryKernelIsChecked(t *testing.T) {
+	var rows []string
+	for _, k := range kernels {
+		rows = append(rows, k.name)
+	}
+	all := reflect.TypeFor[interface {
+		engine.Elementwise
+		engine.Volumes
+		engine.Rows
+		engine.Samples
+		engine.Losses
+		engine.Optimisers
+	}]()
+	for i := range all.NumMethod() {
+		if name := all.Method(i).Name; !slices.Contains(rows, name) {
+			t.Errorf("%s is not checked", name)
+		}
+	}
+	if all.NumMethod() != len(rows) {
+		t.Errorf("%d rows for %d kernels", len(rows), all.NumMethod())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/tensor"
+	"pgregory.net/rapid"
 )
 
 // folded draws b samples of m modalities, folded into the first index of x.
@@ -37,6 +38,47 @@ func drawDotSamples(d draw) call {
 		},
 		run:   func(e engine.Engine, t []*engine.Tensor) { e.DotSamples(t[0], t[1], t[2]) },
 		terms: x.Len() / x[0],
+	}
+}
+
+// gathered draws the samples few, and the many that index makes of them.
+func (d draw) gathered() (few, many tensor.Shape, l tensor.Layout, index arg) {
+	few, l = d.any()
+	many = append(tensor.Shape{}, few...)
+	many[0] = rapid.IntRange(1, 7).Draw(d.t, "gathered")
+	of := make([]float32, many[0])
+	for n := range of {
+		of[n] = float32(d.rng.IntN(few[0]+1) - 1)
+	}
+	index = input("index", many[:1], tensor.Plain, of)
+	index.noNaN = true
+	return few, many, l, index
+}
+
+func drawGather(d draw) call {
+	x, y, l, index := d.gathered()
+	return call{
+		args: []arg{output("y", y, l), input("x", x, l, d.values(x.Len())), index},
+		run:  func(e engine.Engine, t []*engine.Tensor) { e.Gather(t[0], t[1], t[2]) },
+		size: func(int, [][]float32, [][]float32) []float64 { return make([]float64, y.Len()) }, // exact
+	}
+}
+
+func drawGatherGrad(d draw) call {
+	x, y, l, index := d.gathered()
+	return call{
+		args:  []arg{output("dx", x, l), input("dy", y, l, d.values(y.Len())), index},
+		run:   func(e engine.Engine, t []*engine.Tensor) { e.GatherGrad(t[0], t[1], t[2]) },
+		terms: y[0],
+		size: func(_ int, in, _ [][]float32) []float64 {
+			out, row := make([]float64, x.Len()), x.Len()/x[0]
+			for j, v := range in[1] {
+				if k := int(in[2][j/row]); k >= 0 {
+					out[k*row+j%row] += abs(v)
+				}
+			}
+			return out
+		},
 	}
 }
 

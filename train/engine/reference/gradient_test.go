@@ -415,6 +415,10 @@ func samples() (all []pass) {
 		forward:  func(e engine.Engine, b *buffers) { e.Impute(b.out, b.in[0], b.in[1]) },
 		backward: func(e engine.Engine, b *buffers) { e.ImputeGrad(b.grads[0], b.dout, b.in[1]) },
 	}, pass{
+		name: "Gather", in: []part{plain(3, 4), plain(5).of(constant(2, -1, 0, 2, 2)).constant()}, out: plain(5, 4),
+		forward:  func(e engine.Engine, b *buffers) { e.Gather(b.out, b.in[0], b.in[1]) },
+		backward: func(e engine.Engine, b *buffers) { e.GatherGrad(b.grads[0], b.dout, b.in[1]) },
+	}, pass{
 		name: "ScaleSamples", in: []part{plain(6, 4), plain(3)}, out: plain(6, 4),
 		forward: func(e engine.Engine, b *buffers) { e.ScaleSamples(b.out, b.in[0], b.in[1]) },
 		backward: func(e engine.Engine, b *buffers) {

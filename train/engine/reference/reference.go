@@ -151,6 +151,3 @@ func (size voxel) each(f func(v voxel)) {
 func (size voxel) has(v voxel) bool {
 	return v[0] >= 0 && v[0] < size[0] && v[1] >= 0 && v[1] < size[1] && v[2] >= 0 && v[2] < size[2]
 }
-
-// len returns D x H x W.
-func (size voxel) len() int { return size[0] * size[1] * size[2] }

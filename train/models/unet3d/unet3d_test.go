@@ -2,17 +2,42 @@ package unet3d_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"testing"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/train/autograd"
 	"github.com/lacuna-ml/lacuna/train/distill"
 	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu"
 	"github.com/lacuna-ml/lacuna/train/loss"
 	"github.com/lacuna-ml/lacuna/train/models/modeltest"
 	"github.com/lacuna-ml/lacuna/train/models/unet3d"
+	"github.com/lacuna-ml/lacuna/train/nn"
 	"github.com/lacuna-ml/lacuna/train/optim"
 )
+
+// A network for patches of four modalities, of which one sample has two.
+func Example() {
+	e := cpu.New(cpu.Options{})
+	defer e.Close()
+	net, err := unet3d.New(e, unet3d.Options{Modalities: 4}, 1)
+	if err != nil {
+		panic(err)
+	}
+	t := autograd.New(e)
+	t.Train = false
+	patch := ingest.Array{Shape: []int{16, 32, 32}, Data: make([]float32, 16*32*32)}
+	b, err := nn.NewBatch(t, [][]ingest.Array{{patch, {}, {}, patch}}, []modality.Mask{0b1001})
+	if err != nil {
+		panic(err)
+	}
+	logits := nn.Predict(t, net, b)
+	fmt.Println(net.Params().Count(), "parameters, logits", logits.Shape(), t.Err())
+	// Output: 337707 parameters, logits 1x3x16x32x32 <nil>
+}
 
 // batch returns two samples of three modalities of 16x16x16; labels are in cubes
 // of 4 voxels, and half a label is added to each input.

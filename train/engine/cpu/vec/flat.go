@@ -11,6 +11,17 @@ func (u Unit) Scale(y []float32, a float32, x []float32) {
 	u.flat(scale, &k, len(y))
 }
 
+// Shift writes y = a (x - b).
+func (u Unit) Shift(y []float32, a float32, x []float32, b float32) {
+	fit(len(y), len(x))
+	if len(y) == 0 {
+		return
+	}
+	k := args{p: [6]*float32{&y[0], &x[0]}}
+	k.c[0], k.c[1] = all(a), all(b)
+	u.flat(shift, &k, len(y))
+}
+
 // Axpby writes y = a x + b y.
 func (u Unit) Axpby(y []float32, a float32, x []float32, b float32) {
 	fit(len(y), len(x))
@@ -108,10 +119,13 @@ func (u Unit) SGD(p, v, g []float32, lr, momentum, decay float32, nesterov bool)
 	u.binary(l, &k, p, v, g)
 }
 
-// AdamStep are the parameters of a step of Adam: g += Decay p; p = Shrink p;
-// m = Beta1 m + (1-Beta1) g; v = Beta2 v + (1-Beta2) g g;
+// AdamStep are the parameters of a step of Adam: g += Decay p, or p = Shrink p
+// where Decoupled; m = Beta1 m + (1-Beta1) g; v = Beta2 v + (1-Beta2) g g;
 // p -= LR m / (sqrt(v) Scale + Eps).
-type AdamStep struct{ Decay, Shrink, Beta1, Beta2, Scale, Eps, LR float32 }
+type AdamStep struct {
+	Decay, Shrink, Beta1, Beta2, Scale, Eps, LR float32
+	Decoupled                                   bool
+}
 
 // Adam does a step.
 func (u Unit) Adam(p, m, v, g []float32, o AdamStep) {
@@ -120,10 +134,16 @@ func (u Unit) Adam(p, m, v, g []float32, o AdamStep) {
 		return
 	}
 	k := args{p: [6]*float32{&p[0], &m[0], &v[0], &g[0]}}
+	l := adam
+	if o.Decoupled {
+		l = adamW
+	} else {
+		o.Shrink = 1
+	}
 	for i, c := range [...]float32{o.Decay, o.Shrink, o.Beta1, 1 - o.Beta1, o.Beta2, 1 - o.Beta2, o.Scale, o.Eps, o.LR} {
 		k.c[i] = all(c)
 	}
-	u.flat(adam, &k, len(p))
+	u.flat(l, &k, len(p))
 }
 
 // RegionsGrad writes dx = (a t + b) p (1-p) + c (p - t) with p = sigmoid(x).

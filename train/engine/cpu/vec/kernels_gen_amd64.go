@@ -8,6 +8,7 @@ import "github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
 
 const (
 	scale kernel = iota
+	shift
 	axpby
 	blend
 	add
@@ -20,6 +21,7 @@ const (
 	sgd
 	nesterovStep
 	adam
+	adamW
 	regionsGrad
 	regions
 	expRow
@@ -40,7 +42,7 @@ const (
 
 // operands returns how many a loop has, and how many of them it writes.
 func (k kernel) operands() (all, written int) {
-	v := [...][2]uint8{{2, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 2}, {3, 2}, {4, 3}, {3, 1}, {2, 0}, {2, 1}, {1, 0}, {1, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 0}, {4, 1}, {5, 2}, {3, 1}}[k]
+	v := [...][2]uint8{{2, 1}, {2, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 2}, {3, 2}, {4, 3}, {4, 3}, {3, 1}, {2, 0}, {2, 1}, {1, 0}, {1, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 0}, {4, 1}, {5, 2}, {4, 2}}[k]
 	return int(v[0]), int(v[1])
 }
 
@@ -51,6 +53,8 @@ func (u Unit) run(k kernel, a *args) {
 		switch k {
 		case scale:
 			scaleAVX512(a)
+		case shift:
+			shiftAVX512(a)
 		case axpby:
 			axpbyAVX512(a)
 		case blend:
@@ -75,6 +79,8 @@ func (u Unit) run(k kernel, a *args) {
 			nesterovStepAVX512(a)
 		case adam:
 			adamAVX512(a)
+		case adamW:
+			adamWAVX512(a)
 		case regionsGrad:
 			regionsGradAVX512(a)
 		case regions:
@@ -112,6 +118,8 @@ func (u Unit) run(k kernel, a *args) {
 		switch k {
 		case scale:
 			scaleAVX2(a)
+		case shift:
+			shiftAVX2(a)
 		case axpby:
 			axpbyAVX2(a)
 		case blend:
@@ -136,6 +144,8 @@ func (u Unit) run(k kernel, a *args) {
 			nesterovStepAVX2(a)
 		case adam:
 			adamAVX2(a)
+		case adamW:
+			adamWAVX2(a)
 		case regionsGrad:
 			regionsGradAVX2(a)
 		case regions:
@@ -179,6 +189,12 @@ func scaleAVX512(a *args)
 
 //go:noescape
 func scaleAVX2(a *args)
+
+//go:noescape
+func shiftAVX512(a *args)
+
+//go:noescape
+func shiftAVX2(a *args)
 
 //go:noescape
 func axpbyAVX512(a *args)
@@ -251,6 +267,12 @@ func adamAVX512(a *args)
 
 //go:noescape
 func adamAVX2(a *args)
+
+//go:noescape
+func adamWAVX512(a *args)
+
+//go:noescape
+func adamWAVX2(a *args)
 
 //go:noescape
 func regionsGradAVX512(a *args)

@@ -6,6 +6,7 @@ package vec
 
 const (
 	scale kernel = iota
+	shift
 	axpby
 	blend
 	add
@@ -18,6 +19,7 @@ const (
 	sgd
 	nesterovStep
 	adam
+	adamW
 	regionsGrad
 	regions
 	expRow
@@ -38,7 +40,7 @@ const (
 
 // operands returns how many a loop has, and how many of them it writes.
 func (k kernel) operands() (all, written int) {
-	v := [...][2]uint8{{2, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 2}, {3, 2}, {4, 3}, {3, 1}, {2, 0}, {2, 1}, {1, 0}, {1, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 0}, {4, 1}, {5, 2}, {3, 1}}[k]
+	v := [...][2]uint8{{2, 1}, {2, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 2}, {3, 2}, {4, 3}, {4, 3}, {3, 1}, {2, 0}, {2, 1}, {1, 0}, {1, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 0}, {4, 1}, {5, 2}, {4, 2}}[k]
 	return int(v[0]), int(v[1])
 }
 

@@ -22,26 +22,33 @@ func (u Unit) Moments(mean, square *[Lanes]float64, x []float32) {
 	for i := 0; i < n; i += Most {
 		k.n, k.p[0] = min(Most, n-i), &x[i*Lanes]
 		u.run(deviations, &k)
-		count := float64(k.n)
+		var m, s [Lanes]float64
 		for j := range Lanes {
-			d := float64(k.sum[0][j]) / count
-			m, s := float64(k.c[0][j])+d, float64(k.sum[1][j])-d*float64(k.sum[0][j])
-			if i == 0 {
-				mean[j], square[j] = m, s
-			} else {
-				Join(&mean[j], &square[j], float64(i), m, s, count)
-			}
+			sum := float64(k.sum[0][j])
+			d := sum / float64(k.n)
+			m[j], s[j] = float64(k.c[0][j])+d, float64(k.sum[1][j])-d*sum
+		}
+		if i == 0 {
+			*mean, *square = m, s
+		} else {
+			Join(mean, square, i, &m, &s, k.n)
+		}
+		for j := range Lanes {
 			k.c[0][j] = float32(mean[j])
 		}
 	}
 }
 
-// Join makes, of the mean and the sum of squares about it of a values, those of
-// a and b others together.
-func Join(mean, square *float64, a, otherMean, otherSquare, b float64) {
-	d := otherMean - *mean
-	*mean += d * b / (a + b)
-	*square += otherSquare + d*d*a*b/(a+b)
+// Join makes, of the means and the sums of squares about them of a values a
+// lane, those of a and b others together.
+func Join(mean, square *[Lanes]float64, a int, otherMean, otherSquare *[Lanes]float64, b int) {
+	share := float64(b) / float64(a+b)
+	weight := share * float64(a)
+	for j := range Lanes {
+		d := otherMean[j] - mean[j]
+		mean[j] += d * share
+		square[j] += otherSquare[j] + d*d*weight
+	}
 }
 
 // LaneTotal writes the sum of each lane.
@@ -57,12 +64,12 @@ func (u Unit) LaneTotal(sum *[Lanes]float64, x []float32) {
 	}
 }
 
-// Norm writes y = z where z > 0, else slope z, with z = scale x + shift, plus
-// res unless that is nil.
-func (u Unit) Norm(y, x, res []float32, scale, shift *Vector, slope float32) {
+// Norm writes y = z where z > 0, else slope z, with z = scale (x - mean) +
+// shift, plus res unless that is nil.
+func (u Unit) Norm(y, x, res []float32, mean, scale, shift *Vector, slope float32) {
 	fit(len(y), len(x))
 	k := args{n: vectors(x), p: [6]*float32{&y[0], &x[0]}}
-	k.c[0], k.c[1], k.c[2] = *scale, *shift, all(slope)
+	k.c[0], k.c[1], k.c[2], k.c[3] = *scale, *shift, all(slope), *mean
 	if res == nil {
 		u.run(norm, &k)
 		return
@@ -106,10 +113,14 @@ func (u Unit) NormGrad(dx, dres, dy, y, x []float32, f *Affine, slope float32) {
 	u.run(normGradAdd, &k)
 }
 
-// FrozenGrad writes dx = scale dz, with dz as in NormSums.
-func (u Unit) FrozenGrad(dx, dy, y []float32, scale *Vector, slope float32) {
-	fit(len(dx), len(dy), len(y))
-	k := args{n: vectors(y), p: [6]*float32{&dx[0], &dy[0], &y[0]}}
+// FrozenGrad writes dx = scale dz, with dz as in NormSums, and dz to dres unless
+// that is nil.
+func (u Unit) FrozenGrad(dx, dres, dy, y []float32, scale *Vector, slope float32) {
+	if dres == nil {
+		dres = dx // for what is overwritten at once
+	}
+	fit(len(dx), len(dres), len(dy), len(y))
+	k := args{n: vectors(y), p: [6]*float32{&dx[0], &dres[0], &dy[0], &y[0]}}
 	k.c[0], k.c[1] = *scale, all(slope)
 	u.run(frozenGrad, &k)
 }

@@ -23,13 +23,13 @@ func twin(k kernel, a *args) {
 	a.sum = [4]Vector{}
 	for i := range a.n {
 		switch k {
-		case scale, leaky, sigmoid, dropout, expRow, norm:
+		case scale, shift, leaky, sigmoid, dropout, expRow, norm:
 			a.unary(k, i)
-		case axpby, blend, add, mul, leakyGrad, sigmoidGrad, regionsGrad, toward1, toward2, normAdd, frozenGrad:
+		case axpby, blend, add, mul, leakyGrad, sigmoidGrad, regionsGrad, toward1, toward2, normAdd:
 			a.binary(k, i)
-		case sgd, nesterovStep, adam:
+		case sgd, nesterovStep, adam, adamW:
 			a.optimise(k, i)
-		case normGrad, normGradAdd:
+		case normGrad, normGradAdd, frozenGrad:
 			a.normGrad(k, i)
 		default:
 			a.sums(k, i)
@@ -44,6 +44,8 @@ func (a *args) unary(k kernel, i int) {
 		switch k {
 		case scale:
 			y[j] = c[0][j] * x
+		case shift:
+			y[j] = c[0][j] * (x - c[1][j])
 		case leaky:
 			y[j] = slope(x, x, c[0][j])
 		case sigmoid:
@@ -57,7 +59,7 @@ func (a *args) unary(k kernel, i int) {
 			y[j] = float32(math.Exp(float64(x - c[0][j])))
 			a.sum[0][j] += y[j]
 		case norm:
-			z := c[0][j]*x + c[1][j]
+			z := c[0][j]*(x-c[3][j]) + c[1][j]
 			y[j] = slope(z, z, c[2][j])
 		}
 	}
@@ -90,15 +92,13 @@ func (a *args) binary(k kernel, i int) {
 			case t < 0:
 				z[j] += c[1][j]
 			default: // 0 or NaN
-				z[j] += t
+				z[j] += t * c[0][j]
 			}
 		case toward2:
 			z[j] += c[0][j] * (x[j] - y[j])
 		case normAdd:
-			v := c[0][j]*x[j] + c[1][j] + y[j]
+			v := c[0][j]*(x[j]-c[3][j]) + c[1][j] + y[j]
 			z[j] = slope(v, v, c[2][j])
-		case frozenGrad:
-			z[j] = c[0][j] * slope(y[j], x[j], c[1][j])
 		}
 	}
 }
@@ -107,8 +107,11 @@ func (a *args) binary(k kernel, i int) {
 func (a *args) optimise(k kernel, i int) {
 	p, c := a.v(0, i), &a.c
 	for j := range p {
-		if k == adam {
-			m, v, g := a.v(1, i), a.v(2, i), a.v(3, i)[j]+c[0][j]*p[j]
+		if k == adam || k == adamW {
+			m, v, g := a.v(1, i), a.v(2, i), a.v(3, i)[j]
+			if k == adam {
+				g += c[0][j] * p[j]
+			}
 			m[j] = c[2][j]*m[j] + c[3][j]*g
 			v[j] = c[4][j]*v[j] + c[5][j]*(g*g)
 			p[j] = c[1][j]*p[j] - c[8][j]*(m[j]/(sqrt(v[j])*c[6][j]+c[7][j]))
@@ -125,8 +128,16 @@ func (a *args) optimise(k kernel, i int) {
 }
 
 // normGrad writes dx = c2 dz + c3 (x - c0) + c4, and dz to operand 1 of
-// normGradAdd.
+// normGradAdd; with frozenGrad, dx = c0 dz.
 func (a *args) normGrad(k kernel, i int) {
+	if k == frozenGrad {
+		dx, dres, dy, y := a.v(0, i), a.v(1, i), a.v(2, i), a.v(3, i)
+		for j := range dx {
+			dres[j] = slope(y[j], dy[j], a.c[1][j])
+			dx[j] = a.c[0][j] * dres[j]
+		}
+		return
+	}
 	first := 1
 	if k == normGradAdd {
 		first = 2

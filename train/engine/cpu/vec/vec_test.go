@@ -45,7 +45,7 @@ func TestLoopsAgainstTwin(t *testing.T) {
 				var mem [2][][]float32
 				for i := range operands {
 					v := random(r, (n+2)*Lanes)
-					if k == adam && i == 2 {
+					if (k == adam || k == adamW) && i == 2 {
 						for j := range v {
 							v[j] *= v[j]
 						}
@@ -55,7 +55,7 @@ func TestLoopsAgainstTwin(t *testing.T) {
 				}
 				for i := range got.c {
 					copy(got.c[i][:], random(r, Lanes))
-					if k == adam {
+					if k == adam || k == adamW {
 						for j := range got.c[i] {
 							got.c[i][j] *= got.c[i][j]
 						}

@@ -34,9 +34,9 @@ func mirror(data []int16) ([4][4]float64, []int16) {
 	return affine, out
 }
 
-// TestLoadBoxIsLoadWithoutAir compares LoadBox with what is cut out of Load by
-// the plain rule.
-func TestLoadBoxIsLoadWithoutAir(t *testing.T) {
+// TestLoadPackedIsLoad compares what LoadPacked keeps with Load, whose values
+// other tests hold against the files.
+func TestLoadPackedIsLoad(t *testing.T) {
 	files := func(t1ce, t2 []int16, turn bool) fstest.MapFS {
 		tree := fstest.MapFS{}
 		put := func(m string, data []int16, affine [4][4]float64) {
@@ -73,60 +73,39 @@ func TestLoadBoxIsLoadWithoutAir(t *testing.T) {
 		"turned, full": files(inverse, nil, true),
 		"corner alone": files(blob(0, [3]int{0, 0, 0}), nil, false),
 	} {
-		for margin := range 4 {
-			t.Run(fmt.Sprint(name, " ", margin), func(t *testing.T) { checkBox(t, tree, margin) })
-		}
+		t.Run(name, func(t *testing.T) { checkPacked(t, tree) })
 	}
 }
 
-func checkBox(t *testing.T, tree fstest.MapFS, margin int) {
+func checkPacked(t *testing.T, tree fstest.MapFS) {
 	src := mustOpen(t, tree)
 	sub := subjects(t, src)[0]
 	full, err := src.Load(t.Context(), sub)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := src.(ingest.BoxSource).LoadBox(t.Context(), sub, margin)
+	p, err := src.(ingest.PackedSource).LoadPacked(t.Context(), sub)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shape := full.Location.Volume
-	lo, hi := shape, [3]int{}
+	defer p.Release()
+	if err := p.Check(src.Modalities()); err != nil {
+		t.Fatal(err)
+	}
 	for i, a := range full.Inputs {
-		for j, v := range a.Data {
-			p := [3]int{j / shape[2] / shape[1], j / shape[2] % shape[1], j % shape[2]}
-			for d := range 3 {
-				if v != full.Background[i] {
-					lo[d], hi[d] = min(lo[d], p[d]), max(hi[d], p[d]+1)
-				}
+		different := 0
+		for _, v := range a.Data {
+			if v != full.Background[i] {
+				different++
 			}
 		}
-	}
-	size := make([]int, 3)
-	for d := range 3 {
-		lo[d], hi[d] = max(lo[d]-margin, 0), min(hi[d]+margin, shape[d])
-		size[d] = hi[d] - lo[d]
-		for w := range 3 {
-			full.Affine[w][3] += full.Affine[w][2-d] * float64(lo[d])
+		if a.Data != nil && (different > p.Volumes[i].Kept() || different > 0 && p.Volumes[i].Kept() == len(a.Data) && different < len(a.Data)/2) {
+			t.Errorf("modality %d: %d of %d voxels are kept, %d differ from the background", i, p.Volumes[i].Kept(), len(a.Data), different)
 		}
 	}
-	full.Location.Offset = lo
-	for i := range full.Present.All() {
-		full.Inputs[i] = ingest.Array{Shape: size, Data: cutOut(full.Inputs[i].Data, shape, lo, hi)}
-	}
-	full.Target = ingest.Labels{Shape: size, Data: cutOut(full.Target.Data, shape, lo, hi)}
-	if d := cmp.Diff(full, got); d != "" {
+	if d := cmp.Diff(full, p.Unpack()); d != "" {
 		t.Error(d)
 	}
-}
-
-func cutOut[T any](v []T, shape, lo, hi [3]int) (out []T) {
-	for z := lo[0]; z < hi[0]; z++ {
-		for y := lo[1]; y < hi[1]; y++ {
-			out = append(out, v[(z*shape[1]+y)*shape[2]:][lo[2]:hi[2]]...)
-		}
-	}
-	return out
 }
 
 // TestMemoryIsReusedAndNotShared loads one case, keeps it, and loads others over
@@ -142,11 +121,12 @@ func TestMemoryIsReusedAndNotShared(t *testing.T) {
 	src := mustOpen(t, tree)
 	list := subjects(t, src)
 	load := func(s ingest.Subject) *ingest.Sample {
-		sample, err := src.(ingest.BoxSource).LoadBox(t.Context(), s, 1)
+		p, err := src.(ingest.PackedSource).LoadPacked(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return sample
+		defer p.Release()
+		return p.Unpack()
 	}
 	first := load(list[0])
 	kept := slices.Clone(first.Inputs[0].Data)

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lacuna-ml/lacuna/internal/cli"
+	"github.com/lacuna-ml/lacuna/shards"
+	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train/checkpoint"
+	"github.com/lacuna-ml/lacuna/validate"
+)
+
+// TestMain makes the test binary the program itself where the environment says
+// so, for tests that kill it.
+func TestMain(m *testing.M) {
+	if os.Getenv("LACUNA_TEST_PROGRAM") != "" {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// trained trains on the phantom's digits and returns the last checkpoint.
+func trained(t *testing.T, data, dir string, more ...string) *checkpoint.Checkpoint {
+	t.Helper()
+	want(t, cli.Good, append([]string{"train", data, "--run", dir, "--quiet"}, more...)...)
+	return last(t, dir)
+}
+
+func last(t *testing.T, dir string) *checkpoint.Checkpoint {
+	t.Helper()
+	c, from, err := checkpoint.Load(dir)
+	if err != nil || from.Skipped != nil {
+		t.Fatal(err, from.Skipped)
+	}
+	return c
+}
+
+func sameTensors(t *testing.T, what string, a, b *checkpoint.Checkpoint) {
+	t.Helper()
+	for i, x := range a.Tensors {
+		if y := b.Tensors[i]; x.Name != y.Name || !slices.Equal(x.Data, y.Data) {
+			t.Errorf("%s: %s differs", what, x.Name)
+		}
+	}
+}
+
+// A run that is killed at random moments, and goes on each time, ends with the
+// weights of one that was left alone.
+func TestKilledRunEndsTheSame(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"))
+	data := filepath.Join(dir, "ph", "avdigits")
+	args := []string{"--epochs", "25", "--missing", "rate:audio=30"}
+	whole := trained(t, data, filepath.Join(dir, "whole"), append(args, "--workers", "1")...)
+
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(dir, "cut")
+	rng := rand.New(rand.NewPCG(3, 4))
+	kills := 0
+	for range 200 {
+		next := append([]string{"train", data, "--run", cut, "--quiet", "--checkpoint", "1ms"}, args...)
+		if _, err := os.Stat(filepath.Join(cut, "run.json")); err == nil {
+			next = []string{"train", "--resume", "--run", cut, "--quiet", "--checkpoint", "1ms", "--workers", "2"}
+		} else {
+			_ = os.RemoveAll(cut) // killed before it was a run
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond+time.Duration(rng.Int64N(int64(400*time.Millisecond))))
+		child := exec.CommandContext(ctx, self, next...) // ends it by SIGKILL
+		child.Env = append(os.Environ(), "LACUNA_TEST_PROGRAM=1")
+		out, err := child.CombinedOutput()
+		killed := ctx.Err() != nil
+		cancel()
+		if err == nil {
+			break
+		}
+		if !killed {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		kills++
+	}
+	if kills == 0 {
+		t.Fatal("it was never killed: nothing was tested")
+	}
+	got := last(t, cut)
+	if got.State.Step != whole.State.Step {
+		t.Fatalf("ended at step %d after %d kills, want %d", got.State.Step, kills, whole.State.Step)
+	}
+	sameTensors(t, "killed", whole, got)
+	checkSteps(t, cut, int(whole.State.Step))
+}
+
+// checkSteps sees that the metrics have each step once, in order.
+func checkSteps(t *testing.T, dir string, steps int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := 1
+	for line := range strings.Lines(string(text)) {
+		var v map[string]float64
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if _, ok := v["loss/task"]; !ok {
+			continue
+		}
+		if int(v["step"]) != next {
+			t.Fatalf("step %v where %d was due", v["step"], next)
+		}
+		next++
+	}
+	if next != steps+1 {
+		t.Errorf("%d steps in the metrics, want %d", next-1, steps)
+	}
+}
+
+// What is trained does not depend on the test split: it need not even be there.
+func TestTrainingCannotOpenTheTestSplit(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"))
+	for _, name := range []string{"avdigits", "brats"} {
+		data := filepath.Join(dir, "ph", name)
+		before := trained(t, data, filepath.Join(dir, name+"-before"), "--steps", "3")
+		gone, err := filepath.Glob(filepath.Join(data, "test-*.arrow"))
+		if err != nil || len(gone) == 0 {
+			t.Fatal(gone, err)
+		}
+		for _, f := range gone {
+			if err := os.Remove(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := trained(t, data, filepath.Join(dir, name+"-after"), "--steps", "3")
+		sameTensors(t, name, before, after)
+		if _, stderr := want(t, cli.Corrupt, "validate", filepath.Join(dir, name+"-after")); !strings.Contains(stderr, "test-00000.arrow") {
+			t.Errorf("validate without a test split: %s", stderr)
+		}
+	}
+}
+
+func TestTrainValidateSegmentation(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"))
+	data, runDir := filepath.Join(dir, "ph", "brats"), filepath.Join(dir, "run")
+	trained(t, data, runDir, "--steps", "4", "--augment", "brats", "--width", "4", "--depth", "2", "--tensorboard")
+	stdout, _ := want(t, cli.Good, "validate", runDir, "--json", "--nifti")
+	var r validate.Report
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Combos) != 15 || len(r.Average) != 3 || r.Combos[14].Name != "flair+t1+t1ce+t2" {
+		t.Errorf("%d combinations, %d averages, the last of %s", len(r.Combos), len(r.Average), r.Combos[14].Name)
+	}
+	maps, err := filepath.Glob(filepath.Join(runDir, "test", "*.nii.gz"))
+	if err != nil || len(maps) != r.Subjects {
+		t.Errorf("%d label maps of %d cases: %v", len(maps), r.Subjects, err)
+	}
+	events, err := filepath.Glob(filepath.Join(runDir, "tensorboard", "*tfevents*"))
+	if err != nil || len(events) != 1 {
+		t.Errorf("event files %v, %v", events, err)
+	}
+}
+
+func TestTrainRefuses(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"))
+	data, runDir := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "run")
+	trained(t, data, runDir, "--epochs", "1")
+	other := filepath.Join(dir, "other")
+	smallPhantom(t, other, "--seed", "2")
+	for _, tt := range []struct {
+		name string
+		code int
+		args []string
+		want string
+	}{
+		{"no data", cli.Usage, []string{"train"}, "lacuna ingest"},
+		{"not a data set", cli.Failed, []string{"train", dir}, "not a data set"},
+		{"a run is there", cli.Failed, []string{"train", data, "--run", runDir}, "--resume"},
+		{"no run", cli.Failed, []string{"train", "--resume", "--run", dir}, "is no run"},
+		{"preset", cli.Usage, []string{"train", data, "--preset", "huge", "--run", dir + "/a"}, "there are paper, best"},
+		{"augment", cli.Failed, []string{"train", data, "--augment", "wild", "--run", dir + "/b"}, "wild"},
+		{"modality", cli.Failed, []string{"train", data, "--only", "smell", "--run", dir + "/c"}, "smell"},
+		{"rate", cli.Failed, []string{"train", data, "--missing", "rate:audio=x", "--run", dir + "/d"}, "percentage"},
+		{"changed data", cli.Failed, []string{"train", filepath.Join(other, "avdigits"), "--resume", "--run", runDir}, "is not the data set"},
+		{"validate changed data", cli.Failed, []string{"validate", runDir, "--data", filepath.Join(other, "avdigits")}, "is not the data set"},
+		{"validate combination", cli.Failed, []string{"validate", runDir, "--combos", "image+smell"}, "smell"},
+		{"device", cli.Usage, []string{"train", data, "--device", "abacus", "--run", dir + "/e"}, "abacus"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, stderr := want(t, tt.code, tt.args...)
+			if !strings.Contains(stderr, tt.want) {
+				t.Errorf("got %q, want %q", stderr, tt.want)
+			}
+		})
+	}
+	if _, err := os.Stat(dir + "/b"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a run that was refused left a folder: %v", err)
+	}
+}
+
+// A run cannot be judged before its end.
+func TestUnfinishedRunIsNotJudged(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"))
+	data, runDir := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "run")
+	trained(t, data, runDir, "--epochs", "2")
+	c := last(t, runDir)
+	c.State.Step--
+	if err := checkpoint.Save(runDir, c); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr := want(t, cli.Failed, "validate", runDir)
+	if !strings.Contains(stderr, "--resume") {
+		t.Errorf("got %q", stderr)
+	}
+}
+
+func TestExperimentGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"))
+	data, out := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "out")
+	args := []string{"experiment", "table2a", data, "--seeds", "2", "--epochs", "1", "--out", out}
+	first, _ := want(t, cli.Good, args...)
+	for _, text := range []string{"no distillation", "MCKD", "p (t)", "92.35", "lacuna-table2/1"} {
+		if !strings.Contains(first, text) {
+			t.Errorf("the table lacks %q:\n%s", text, first)
+		}
+	}
+	// One run is gone, another was trained and not judged.
+	runs, err := filepath.Glob(filepath.Join(out, "table2a", "*-seed2"))
+	if err != nil || len(runs) != 10 {
+		t.Fatal(runs, err)
+	}
+	if err := errors.Join(os.RemoveAll(runs[0]), os.Remove(filepath.Join(runs[1], "trial.json"))); err != nil {
+		t.Fatal(err)
+	}
+	second, _ := want(t, cli.Good, args...)
+	if first != second {
+		t.Errorf("after going on:\n%s\nbefore:\n%s", second, first)
+	}
+	_, stderr := want(t, cli.Failed, "experiment", "table2a", data, "--seeds", "2", "--epochs", "2", "--out", out)
+	if !strings.Contains(stderr, "another configuration") {
+		t.Errorf("got %q", stderr)
+	}
+}
+
+// A reader of some splits has nothing of the others.
+func TestSplitsThatAreNotAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"))
+	r, err := shards.Open(filepath.Join(dir, "ph", "avdigits"), split.Train, split.Val)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if r.Rows(split.Test) != 0 || r.Rows(split.Train) == 0 {
+		t.Errorf("%d rows of test, %d of train", r.Rows(split.Test), r.Rows(split.Train))
+	}
+	if _, err := r.Sample(split.Test, 0); err == nil {
+		t.Error("a sample of a split that was not asked for")
+	}
+}

@@ -1,0 +1,305 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/internal/atomicfile"
+	"github.com/lacuna-ml/lacuna/internal/progress"
+	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/rundir"
+	"github.com/lacuna-ml/lacuna/validate"
+)
+
+// Experiment is a number of arms, each trained from several seeds.
+type Experiment struct {
+	Name  string
+	Title string
+	// Protocol is the id under which its figures stand: whatever changes them
+	// changes it.
+	Protocol string
+	Arms     []Arm
+	// Notes are said in the report.
+	Notes []string
+}
+
+// Arm is one way of training.
+type Arm struct {
+	Name   string // of its runs' folders: "audio10-mckd"
+	Change func(*Spec)
+	Combos []string // what it is judged on
+}
+
+// Scores are what a run is judged by: a number for each measure, of each
+// combination. Accuracy and Dice are in percent.
+type Scores map[string]map[string]float64
+
+// Trial is one run of an experiment, and its result.
+type Trial struct {
+	Arm    string `json:"arm"`
+	Seed   uint64 `json:"seed"`
+	Spec   string `json:"spec"` // SHA-256 of the run's configuration
+	Scores Scores `json:"scores"`
+}
+
+// Bench runs experiments.
+type Bench struct {
+	Registry *datasets.Registry
+	Data     string // the shards
+	Dir      string // holds a folder for each run, trials in it
+	Preset   string
+	Seeds    int
+	Parallel int // runs at once, each on one core
+	Open     func() (engine.Engine, error)
+	Talk     io.Writer
+	Now      func() time.Time
+	Change   func(*Spec) // of every arm, before its own; may be nil
+}
+
+// trialName is the file that says a run is done and judged.
+const trialName = "trial.json"
+
+// job is a trial that is to be had.
+type job struct {
+	arm  Arm
+	seed uint64
+	spec Spec
+	dir  string
+}
+
+// jobs lists the trials of an experiment, all arms of one seed after another, so
+// that an interrupted one has some seeds whole.
+func (b Bench) jobs(ctx context.Context, x Experiment) ([]job, error) {
+	d, err := Open(b.Data, b.Registry, split.Train)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	var jobs []job
+	for seed := range b.Seeds {
+		for _, arm := range x.Arms {
+			s, err := Preset(b.Preset, d.Set, d.Manifest)
+			if err != nil {
+				return nil, err
+			}
+			s.Train.Seed = uint64(seed) + 1
+			if b.Change != nil {
+				b.Change(&s)
+			}
+			arm.Change(&s)
+			if err := s.settle(ctx, d); err != nil {
+				return nil, err
+			}
+			jobs = append(jobs, job{arm, s.Train.Seed, s, filepath.Join(b.Dir, fmt.Sprintf("%s-seed%d", arm.Name, s.Train.Seed))})
+		}
+	}
+	return jobs, nil
+}
+
+// Teller is an experiment that makes tables of its trials.
+type Teller interface {
+	Plan() Experiment
+	Tell(trials []Trial) Outcome
+}
+
+// Plan returns the experiment itself.
+func (x Experiment) Plan() Experiment { return x }
+
+// All runs experiments as one, each in a folder of its name below dir.
+func (b Bench) All(ctx context.Context, dir string, xs []Teller) ([]Outcome, error) {
+	var jobs []job
+	counts := make([]int, len(xs))
+	what := ""
+	for i, x := range xs {
+		b.Dir = filepath.Join(dir, x.Plan().Name)
+		j, err := b.jobs(ctx, x.Plan())
+		if err != nil {
+			return nil, err
+		}
+		counts[i] = len(j)
+		jobs = append(jobs, j...)
+		what += " " + x.Plan().Name
+	}
+	trials, err := b.run(ctx, what[1:], jobs)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]Outcome, len(xs))
+	for i, x := range xs {
+		outcomes[i] = x.Tell(trials[:counts[i]])
+		trials = trials[counts[i]:]
+	}
+	return outcomes, nil
+}
+
+// run trains and judges what has not been yet, and returns the trials of jobs.
+func (b Bench) run(ctx context.Context, what string, jobs []job) ([]Trial, error) {
+	trials := make([]Trial, len(jobs))
+	var todo []int
+	for i, j := range jobs {
+		done, err := b.had(j, &trials[i])
+		if err != nil {
+			return nil, err
+		}
+		if !done {
+			todo = append(todo, i)
+		}
+	}
+	bar := progress.New(b.Talk, what, "run", len(jobs), b.Now)
+	bar.From(len(jobs) - len(todo))
+	defer bar.Done()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	next := 0
+	for range max(b.Parallel, 1) {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				k := next
+				next++
+				mu.Unlock()
+				if k >= len(todo) || ctx.Err() != nil {
+					return
+				}
+				i := todo[k]
+				t, err := b.trial(ctx, jobs[i])
+				if err != nil {
+					cancel(fmt.Errorf("%s, seed %d: %w", jobs[i].arm.Name, jobs[i].seed, err))
+					return
+				}
+				mu.Lock()
+				trials[i] = t
+				bar.Add(1)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return trials, nil
+}
+
+// had reads the trial of a job that is done, and errs where the folder has a run
+// of another configuration.
+func (b Bench) had(j job, t *Trial) (done bool, err error) {
+	s, _, err := SpecOf(j.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	want, err := json.Marshal(j.spec)
+	if err != nil {
+		return false, err
+	}
+	if got, err := json.Marshal(s); err != nil || string(got) != string(want) {
+		return false, fmt.Errorf("%s is a run of another configuration: give another --out", j.dir)
+	}
+	text, err := os.ReadFile(filepath.Join(j.dir, trialName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, t)
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", filepath.Join(j.dir, trialName), err)
+	}
+	return true, nil
+}
+
+// trial trains one run, or goes on with it, and judges it.
+func (b Bench) trial(ctx context.Context, j job) (Trial, error) {
+	t := Trial{Arm: j.arm.Name, Seed: j.seed}
+	e, err := b.Open()
+	if err != nil {
+		return t, err
+	}
+	defer e.Close()
+	dir := j.dir
+	run := &Job{Registry: b.Registry, Data: b.Data, Dir: dir, Engine: e, Talk: io.Discard, Quiet: true, Now: b.Now, Every: time.Minute}
+	if _, err = rundir.ReadInfo(dir); errors.Is(err, fs.ErrNotExist) {
+		_, err = run.New(ctx, func(*Data) (Spec, error) { return j.spec, nil })
+	} else if err == nil {
+		_, err = run.Resume(ctx) // makes no step where all are done
+	}
+	if err != nil {
+		return t, err
+	}
+	r, err := Judge{Registry: b.Registry, Engine: e, Dir: dir, Split: split.Test, Combos: j.arm.Combos}.Run(ctx)
+	if err != nil {
+		return t, err
+	}
+	info, err := rundir.ReadInfo(dir)
+	if err != nil {
+		return t, err
+	}
+	t.Spec, t.Scores = info.Config, scores(r)
+	text, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return t, err
+	}
+	return t, atomicfile.WriteFile(filepath.Join(dir, trialName), append(text, '\n'), 0o666)
+}
+
+// scores takes the figures of a report.
+func scores(r *validate.Report) Scores {
+	out := Scores{}
+	put := func(measure, combo string, v validate.Number) {
+		if out[measure] == nil {
+			out[measure] = map[string]float64{}
+		}
+		out[measure][combo] = 100 * float64(v)
+	}
+	for _, c := range r.Combos {
+		if c.Classification != nil {
+			put("accuracy", c.Name, c.Classification.Accuracy)
+		}
+		for _, g := range c.Regions {
+			put("Dice "+g.Name, c.Name, g.Dice.Mean)
+		}
+	}
+	return out
+}
+
+// Of returns the scores of an arm by seed.
+func Of(trials []Trial, arm, measure, combo string) []float64 {
+	var v []float64
+	for _, t := range trials {
+		if t.Arm == arm {
+			v = append(v, t.Scores[measure][combo])
+		}
+	}
+	return v
+}
+
+// Measures returns the names of what trials are judged by, sorted.
+func Measures(trials []Trial) []string {
+	var names []string
+	for _, t := range trials {
+		for m := range t.Scores {
+			if !slices.Contains(names, m) {
+				names = append(names, m)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,164 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train"
+	"github.com/lacuna-ml/lacuna/train/autograd"
+	"github.com/lacuna-ml/lacuna/train/checkpoint"
+	"github.com/lacuna-ml/lacuna/train/engine"
+	"github.com/lacuna-ml/lacuna/train/nn"
+	"github.com/lacuna-ml/lacuna/validate"
+)
+
+// predictor is a trained model as a validate.Predictor.
+type predictor struct {
+	engine engine.Engine
+	model  nn.Model
+}
+
+func (p predictor) Predict(_ context.Context, batch []*ingest.Sample, _ modality.Mask) ([]ingest.Array, error) {
+	t := &autograd.Tape{Engine: p.engine, Frozen: true}
+	defer t.Reset()
+	inputs, present := make([][]ingest.Array, len(batch)), make([]modality.Mask, len(batch))
+	for i, s := range batch {
+		inputs[i], present[i] = s.Inputs, s.Present
+	}
+	b, err := nn.NewBatch(t, inputs, present)
+	if err != nil {
+		return nil, err
+	}
+	logits := nn.Predict(t, p.model, b)
+	if t.Err() != nil {
+		return nil, t.Err()
+	}
+	shape := logits.Shape()
+	values := make([]float32, shape.Len())
+	if err := p.engine.Read(values, logits.Value); err != nil {
+		return nil, err
+	}
+	out := make([]ingest.Array, len(batch))
+	n := len(values) / len(batch)
+	for i := range out {
+		out[i] = ingest.Array{Shape: shape[1:], Data: values[i*n:][:n]}
+		if len(shape) == 2 {
+			validate.Softmax(out[i].Data)
+		} else {
+			validate.Sigmoid(out[i].Data)
+		}
+	}
+	return out, nil
+}
+
+// Judge evaluates a run's last checkpoint.
+type Judge struct {
+	Registry *datasets.Registry
+	Engine   engine.Engine
+	Dir      string // the run
+	Data     string // the shards; "" is where the run had them
+	Split    split.Split
+	// Combos are combinations of modalities ("flair+t2"); none is all.
+	Combos []string
+	Post   validate.Post
+	// OnLabels and OnDone are as in validate.Evaluator; widest is set for the
+	// combination of the most modalities.
+	OnLabels func(m *validate.LabelMap, widest bool) error
+	OnDone   func(ingest.Key)
+	// OnOpen is told how many subjects there will be.
+	OnOpen func(subjects int)
+}
+
+// Run returns the report.
+func (j Judge) Run(ctx context.Context) (*validate.Report, error) {
+	s, info, err := SpecOf(j.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if j.Data == "" {
+		j.Data = info.Notes[noteData]
+	}
+	d, err := Open(j.Data, j.Registry, j.Split)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	if d.Manifest.ID != s.Manifest {
+		return nil, fmt.Errorf("%s is not the data set that %s was trained on: its manifest's id is %.12s, that one's %.12s", j.Data, j.Dir, d.Manifest.ID, s.Manifest)
+	}
+	m, err := s.model(j.Engine, d.Set)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Params().Free()
+	c, origin, err := checkpoint.Load(j.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s has no checkpoint yet: %w", j.Dir, err)
+	}
+	if origin.Skipped != nil {
+		return nil, fmt.Errorf("the last checkpoint is damaged (%w): lacuna train --resume --run %s makes it again", origin.Skipped, j.Dir)
+	}
+	if int(c.State.Step) != s.Train.Steps {
+		return nil, fmt.Errorf("%s has made %d of %d steps: lacuna train --resume --run %s goes on", j.Dir, c.State.Step, s.Train.Steps, j.Dir)
+	}
+	if err := train.LoadModel(j.Engine, m, c); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(j.Dir, checkpoint.Last), err)
+	}
+	return s.judge(ctx, j, d, m)
+}
+
+// judge evaluates a model on the opened split.
+func (s Spec) judge(ctx context.Context, j Judge, d *Data, m nn.Model) (*validate.Report, error) {
+	e := validate.Evaluator{Modalities: d.Set.Modalities, Classes: d.Set.Classes, Post: j.Post, OnDone: j.OnDone, Batch: 64}
+	for _, r := range d.Set.Regions {
+		e.Regions = append(e.Regions, validate.Region{Name: r.Name, Classes: r.Classes})
+	}
+	if len(e.Regions) > 0 {
+		e.Batch = 2
+	}
+	used, err := d.mask(s.Only)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range j.Combos {
+		c, err := d.Set.Modalities.Parse(name)
+		if err != nil {
+			return nil, err
+		}
+		e.Combos = append(e.Combos, c)
+	}
+	if e.Combos == nil {
+		for c := range d.Set.Modalities.Combos() {
+			if c&^used == 0 {
+				e.Combos = append(e.Combos, c)
+			}
+		}
+	}
+	if j.OnLabels != nil {
+		widest := slices.MaxFunc(e.Combos, func(a, b modality.Mask) int { return a.Count() - b.Count() })
+		e.OnLabels = func(m *validate.LabelMap) error { return j.OnLabels(m, m.Combo == widest) }
+	}
+	scale, err := s.scale()
+	if err != nil {
+		return nil, err
+	}
+	if j.OnOpen != nil {
+		n := int(d.Reader.Rows(j.Split))
+		if len(e.Regions) > 0 {
+			n = d.Manifest.Split(j.Split).Subjects
+		}
+		j.OnOpen(n)
+	}
+	if d.Reader.Rows(j.Split) == 0 {
+		return nil, errors.New("there is nothing in " + j.Split.String())
+	}
+	samples := stream{data: d, split: j.Split, only: d.Set.Modalities.Full(), stages: scale}.samples
+	return e.Run(ctx, predictor{j.Engine, m}, samples(ctx, 0, 0))
+}
