@@ -214,6 +214,27 @@ func TestTrainRefuses(t *testing.T) {
 	}
 }
 
+// Neither the number of cores that compute nor that of goroutines that prepare
+// and vary samples changes a bit.
+func TestWorkersDoNotMatter(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"), "--mfcc", "dense20")
+	for _, tt := range []struct {
+		set  string
+		args []string
+	}{
+		{"avdigits", []string{"--preset", "best", "--deep", "--epochs", "2", "--missing", "rate:image=40"}},
+		{"brats", []string{"--steps", "3", "--augment", "brats", "--depth", "2", "--width", "4"}},
+	} {
+		t.Run(tt.set, func(t *testing.T) {
+			data := filepath.Join(dir, "ph", tt.set)
+			one := trained(t, data, filepath.Join(dir, tt.set+"1"), append(tt.args, "--workers", "1")...)
+			five := trained(t, data, filepath.Join(dir, tt.set+"5"), append(tt.args, "--workers", "5")...)
+			sameTensors(t, "five workers", one, five)
+		})
+	}
+}
+
 // A run cannot be judged before its end.
 func TestUnfinishedRunIsNotJudged(t *testing.T) {
 	dir := t.TempDir()
