@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/lacuna-ml/lacuna/train/distill"
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu"
+	"github.com/lacuna-ml/lacuna/train/engine/opencl"
 	"github.com/lacuna-ml/lacuna/train/meta"
 )
 
@@ -47,16 +49,28 @@ EXIT STATUS
 
 // deviceFlags say what computes.
 type deviceFlags struct {
-	Device  string `default:"cpu" group:"Device" help:"cpu, or opencl for the first GPU (lacuna devices lists them)."`
+	Device  string `default:"cpu" group:"Device" help:"cpu, opencl for the first GPU or other OpenCL device, or opencl:NAME for one whose name has that (lacuna devices lists them)."`
+	Half    bool   `group:"Device" help:"Keep activations in half precision on an OpenCL device."`
 	Workers int    `placeholder:"N" group:"Device" help:"Cores that compute, and goroutines that prepare samples; 0 for all. Results do not depend on it."`
 }
 
 func (f deviceFlags) open() (engine.Engine, error) {
-	switch f.Device {
-	case "cpu":
+	kind, name, _ := strings.Cut(f.Device, ":")
+	switch {
+	case kind == "cpu" && name == "" && !f.Half:
 		return cpu.New(cpu.Options{Workers: workers(f.Workers)}), nil
+	case kind == "opencl":
+		o := opencl.Options{Device: name, Half: f.Half}
+		if cache, err := os.UserCacheDir(); err == nil {
+			o.CacheDir = filepath.Join(cache, "lacuna")
+		}
+		e, err := opencl.New(o)
+		if err != nil {
+			return nil, fmt.Errorf("--device %s: %w; --device cpu needs nothing", f.Device, err)
+		}
+		return e, nil
 	}
-	return nil, cli.Usagef("no device %q: there is cpu", f.Device)
+	return nil, cli.Usagef("no device %q: there are cpu, opencl and opencl:NAME; --half is for OpenCL", f.Device)
 }
 
 // specFlags change a preset.
