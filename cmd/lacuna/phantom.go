@@ -15,6 +15,7 @@ import (
 type phantomFlags struct {
 	Cases       int      `group:"Phantom" default:"12" placeholder:"N" help:"Brains to make (${default})."`
 	Voxels      size     `group:"Phantom" default:"48x64x64" help:"Their size, D x H x W; BraTS is 155x240x240."`
+	Tight       bool     `group:"Phantom" default:"true" negatable:"" help:"Let the voxels cover the head alone, not all of BraTS's field of view."`
 	MissingRate float64  `group:"Phantom" default:"0.1" placeholder:"P" help:"Part of the brains that lack a modality (${default})."`
 	Takes       int      `group:"Phantom" default:"5" placeholder:"N" help:"Clips of each digit and speaker to make (${default})."`
 	Kinds       []string `group:"Phantom" default:"brats,avdigits" enum:"brats,avdigits" placeholder:"KIND,..." help:"What to make: ${default}."`
@@ -72,7 +73,9 @@ func (c *ingestCmd) makeFiles(a *app, kind, dir string) error {
 	var err error
 	switch kind {
 	case "brats":
-		err = phantom.WriteBraTS(a.ctx, dir, phantom.BraTSOptions{Cases: c.Cases, Seed: c.Seed, Size: [3]int{c.Voxels[2], c.Voxels[1], c.Voxels[0]}, MissingRate: c.MissingRate})
+		err = phantom.WriteBraTS(a.ctx, dir, phantom.BraTSOptions{
+			Cases: c.Cases, Seed: c.Seed, Size: [3]int{c.Voxels[2], c.Voxels[1], c.Voxels[0]}, Tight: c.Tight, MissingRate: c.MissingRate,
+		})
 	case "avdigits":
 		err = phantom.WriteDigits(a.ctx, dir, phantom.DigitOptions{PerDigit: c.Takes, Seed: c.Seed})
 	}

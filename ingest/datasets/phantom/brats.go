@@ -20,9 +20,12 @@ type BraTSOptions struct {
 	Cases int
 	Seed  uint64
 	// Size is the number of voxels in x, y, z, 16 to 512 each; zero is 64, 64,
-	// 48. BraTS has 240, 240, 155. Whatever it is, the voxels cover the same 240
-	// x 240 x 155 mm.
+	// 48. BraTS has 240, 240, 155. Whatever it is, the voxels cover the same
+	// field: see Tight.
 	Size [3]int
+	// Tight makes the field 172 x 204 x 155 mm, which a large head just fits: for
+	// small volumes that are not all air. Else it is BraTS's, 240 x 240 x 155 mm.
+	Tight bool
 	// MissingRate is the part of the cases, 0 to 1, that lack one of the four
 	// contrasts, whose file is then not written. Which one is drawn.
 	MissingRate float64
@@ -118,7 +121,7 @@ func WriteBraTS(ctx context.Context, dir string, o BraTSOptions) error {
 	if err := checkLeftovers(dir, []string{"HGG", "LGG"}, planned); err != nil {
 		return err
 	}
-	v := newVolumes(o.Size)
+	v := newVolumes(o.Size, o.Tight)
 	for _, c := range cases {
 		if err := v.make(ctx, c, o.Seed); err != nil {
 			return err

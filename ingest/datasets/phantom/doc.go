@@ -9,9 +9,9 @@
 // ventricles, cerebellum, a coat of fluid, and outside of it air that is exactly
 // 0, as after skull stripping. In it grows a tumour whose regions show where
 // they really do: oedema in FLAIR and T2, the core dark in T1, the enhancing rim
-// in T1ce and nowhere else. The rim is of random thickness and broken at random;
-// one high-grade case in ten has a nodule alone, low-grade ones a small nodule
-// or none. Vessels (T1ce), the rims of the ventricles and white matter spots
+// in T1ce and nowhere else. The rim is of random thickness and broken at random,
+// in low grades thin and in pieces; one patient in ten, of a low grade, has a
+// nodule alone. Vessels (T1ce), the rims of the ventricles and white matter spots
 // (FLAIR) are there to be taken for tumour. Each scan has its own contrasts,
 // gains, smooth bias field and noise. Labels are those of BraTS 2018: 1 core,
 // 2 oedema, 4 enhancing.

@@ -57,14 +57,14 @@ func strokes(digit int, r *rand.Rand) [][]pen {
 // side x side, in a box of about 20 pixels in the middle, as MNIST's.
 func drawDigit(digit int, r *rand.Rand) []uint8 {
 	lines := strokes(digit, r)
-	turn, shear := 0.13*bell(r), 0.06+0.16*bell(r)
-	wide, high := 8.8*(1+0.14*bell(r)), 8.8*(1+0.07*bell(r))
-	dx, dy := 0.8*bell(r), 0.8*bell(r)
+	turn, shear := 0.14*bell(r), 0.06+0.18*bell(r)
+	wide, high := 8.8*(1+0.17*bell(r)), 8.8*(1+0.09*bell(r))
+	dx, dy := bell(r), bell(r)
 	sin, cos := math.Sincos(turn)
 	for _, line := range lines {
 		for i, p := range line {
-			x := p.x + 0.05*bell(r) - shear*p.y
-			y := p.y + 0.05*bell(r)
+			x := p.x + 0.08*bell(r) - shear*p.y
+			y := p.y + 0.08*bell(r)
 			// The margin keeps the widest pen off the border, as in MNIST.
 			line[i] = pen{
 				min(max((side-1)/2.0+dx+wide*(x*cos-y*sin), margin), side-1-margin),

@@ -66,12 +66,16 @@ type volumes struct {
 	seg    []int16
 }
 
-// newVolumes returns empty volumes of the size, x, y, z. Whatever the size,
-// they cover BraTS's field of view, 240 x 240 x 155 mm.
-func newVolumes(size [3]int) *volumes {
+// newVolumes returns empty volumes of the size, x, y, z, that cover one of the
+// two fields of view.
+func newVolumes(size [3]int, tight bool) *volumes {
 	n := size[0] * size[1] * size[2]
 	v := &volumes{size: size, seg: make([]int16, n)}
-	v.voxel = point{240 / float64(size[0]), 240 / float64(size[1]), 155 / float64(size[2])}
+	field := point{240, 240, 155}
+	if tight {
+		field = point{172, 204, 155}
+	}
+	v.voxel = field.over(point{float64(size[0]), float64(size[1]), float64(size[2])})
 	for i := range v.images {
 		v.images[i] = make([]int16, n)
 	}

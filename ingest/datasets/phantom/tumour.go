@@ -27,11 +27,12 @@ type tumour struct {
 	thick, breaks *field
 }
 
-// newTumour draws a patient's tumour. lgg asks for a low grade: hardly any
-// enhancement, less oedema, less displacement.
+// newTumour draws a patient's tumour. lgg asks for a low grade: more core, less
+// displacement, and a thin rim in pieces or, in two of five, a nodule alone, so
+// that one patient in ten has no more than that.
 func newTumour(r *rand.Rand, lgg bool) *tumour {
 	t := &tumour{
-		radius: between(r, 24, 38),
+		radius: between(r, 26, 42),
 		shape:  newField(r, 15), edge: newField(r, 10),
 		thick: newField(r, 10), breaks: newField(r, 12),
 	}
@@ -40,21 +41,20 @@ func newTumour(r *rand.Rand, lgg bool) *tumour {
 		side = -1
 	}
 	t.centre = point{side * between(r, 20, 40), between(r, -46, 46), between(r, -2, 34)}
-	t.coreRadius = t.radius * between(r, 0.5, 0.72)
+	t.coreRadius = t.radius * between(r, 0.5, 0.75)
 	offset := unit(ball(r)).times(between(r, 0.3, 0.8) * (t.radius - t.coreRadius))
 	t.core = t.centre.add(offset)
 	t.push = between(r, 4, 9)
-	t.rim, t.gap = between(r, 3, 7), between(r, 0.7, 1.6)
-	onlyNodule := r.Float64() < 0.1
+	t.rim, t.gap = between(r, 4, 8), between(r, 0.7, 1.6)
 	noduleR, at := between(r, 5.5, 9), unit(ball(r))
-	if lgg {
-		t.coreRadius = t.radius * between(r, 0.62, 0.8)
-		t.push *= 0.4
-		t.rim = 0
-		onlyNodule = r.Float64() < 0.35
-		noduleR *= 0.75
+	if !lgg {
+		return t
 	}
-	if onlyNodule {
+	t.coreRadius = max(t.coreRadius, 0.62*t.radius)
+	t.push *= 0.4
+	t.rim *= 0.6
+	t.gap -= 0.6
+	if r.Float64() < 0.4 {
 		t.rim, t.noduleRadius = 0, noduleR
 		t.nodule = t.core.add(at.times(0.6 * t.coreRadius))
 	}
