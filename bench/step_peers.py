@@ -1,20 +1,23 @@
 """Times whole steps of training beside PyTorch on the CPU, in turns.
 
     (cd bench && go build -o ../steppeer ./steppeer)
-    python3 bench/step_peers.py ./steppeer [avnet | unet3d | memory] [rounds] [devices]
+    (cd bench/gorgonia && go build -o ../../gorgoniapeer .)
+    python3 bench/step_peers.py ./steppeer [--only avnet | unet3d | memory]
+        [--rounds 7] [--devices cpu,opencl] [--gorgonia ./gorgoniapeer]
 
 avnet is the net of the digits at batch 32 (Adam), unet3d the U-Net of width 8
 with 4 modalities of 32x64x64 at batch 2 (SGD, Dice + BCE), both with
 distillation and nothing missing. The same model, losses and batches are in
 torch_nets.py; PyTorch runs it in all ways that a user would try, eager, and the
 fastest counts. Each round times one side after the other, so that both see the
-same noise. devices are ours, with commas: cpu (the default), opencl.
+same noise. Gorgonia has a part in avnet alone, and does without distillation.
 
 memory is of unet3d: how far the peak of a process's memory, VmHWM, is above
 what it was before the network was made, after 5 steps with 2 threads, each side
 in a process of its own.
 """
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -61,14 +64,20 @@ def torch_job(name, fused=None, foreach=None, last=False):
     return lambda: step(net, optimiser, inputs, None, target, loss, coef)
 
 
-class Ours:
-    def __init__(self, binary, name):
-        self.process = subprocess.Popen([binary, name, *ARGS[name]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+class Peer:
+    """A program that is told device, workers, repetitions, and answers times."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, device, workers, repeat):
         self.process.stdin.write(f"{device} {workers} {repeat}\n")
         self.process.stdin.flush()
         return [int(v) / 1e6 for v in self.process.stdout.readline().split()]
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def timed(f, repeat):
@@ -80,16 +89,19 @@ def timed(f, repeat):
     return out
 
 
-def compare(binary, name, rounds, devices):
-    ways = [(way, torch_job(name, **o)) for way, o in WAYS[name]]
-    ours = Ours(binary, name)
+def compare(o, name):
+    ways = [(way, torch_job(name, **how)) for way, how in WAYS[name]]
+    ours = Peer(o.binary, name, *ARGS[name])
+    gorgonia = Peer(o.gorgonia) if o.gorgonia and name == "avnet" else None
     repeat = REPEAT[name]
     for threads in 1, 2:
         torch.set_num_threads(threads)
         sides = {f"torch {way}": (lambda f=f: timed(f, repeat)) for way, f in ways}
-        sides |= {d: (lambda d=d: ours.ask(d, threads, repeat)) for d in devices}
+        sides |= {d: (lambda d=d: ours.ask(d, threads, repeat)) for d in o.devices}
+        if gorgonia:
+            sides["gorgonia"] = lambda: gorgonia.ask("cpu", threads, 3)
         ms = {side: [] for side in sides}
-        for turn in range(rounds + 1):
+        for turn in range(o.rounds + 1):
             for side, f in sides.items():
                 time.sleep(0.05)  # idle threads of the one before spin for a while
                 v = f()
@@ -101,11 +113,12 @@ def compare(binary, name, rounds, devices):
         print(f"{name} {threads} threads", end="")
         for side in sides:
             print(f"  {side} {low[side]:.1f}/{mid[side]:.1f}", end="")
-            if side in devices:
+            if not side.startswith("torch"):
                 print(f" x{low[side] / best[0]:.2f} x{mid[side] / best[1]:.2f}", end="")
         print(flush=True)
-    ours.process.stdin.close()
-    ours.process.wait()
+    ours.end()
+    if gorgonia:
+        gorgonia.end()
 
 
 def peak(pid):
@@ -114,42 +127,44 @@ def peak(pid):
         return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
 
 
-def memory(binary, devices):
-    if not binary:  # PyTorch's side
+def memory(o):
+    if not o.binary:  # PyTorch's side
         torch.set_num_threads(2)
         made_up(1 << 20)  # the library is there
         before = peak(os.getpid())
         timed(torch_job("unet3d"), 5)
         print(before, peak(os.getpid()))
         return
-    out = subprocess.run([sys.executable, __file__, "", "memory"], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([sys.executable, __file__, "", "--only", "memory"], capture_output=True, text=True, check=True).stdout
     before, after = map(float, out.split())
     theirs = after - before
     print(f"unet3d peak memory, MiB above the start: torch {theirs:.0f} (of {after:.0f})", end="")
-    for d in devices:
-        ours = Ours(binary, "unet3d")
+    for d in o.devices:
+        ours = Peer(o.binary, "unet3d", *ARGS["unet3d"])
         time.sleep(0.2)
         before = peak(ours.process.pid)
         ours.ask(d, 2, 5)
         after = peak(ours.process.pid)
         print(f"  {d} {after - before:.0f} (of {after:.0f}) x{(after - before) / theirs:.2f}", end="")
-        ours.process.stdin.close()
-        ours.process.wait()
+        ours.end()
     print()
 
 
 def main():
-    binary = sys.argv[1]
-    what = sys.argv[2] if len(sys.argv) > 2 else "all"
-    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 7
-    devices = sys.argv[4].split(",") if len(sys.argv) > 4 else ["cpu"]
-    if binary:
+    p = argparse.ArgumentParser()
+    p.add_argument("binary")
+    p.add_argument("--only", choices=[*ARGS, "memory"])
+    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--devices", type=lambda s: s.split(","), default=["cpu"])
+    p.add_argument("--gorgonia")
+    o = p.parse_args()
+    if o.binary:
         print(f"torch {torch.__version__}; min / median ms of a step; ratios of minima and of medians to the fastest PyTorch")
     for name in ARGS:
-        if what in (name, "all"):
-            compare(binary, name, rounds, devices)
-    if what in ("memory", "all"):
-        memory(binary, devices)
+        if o.only in (name, None):
+            compare(o, name)
+    if o.only in ("memory", None):
+        memory(o)
 
 
 main()

@@ -4,8 +4,9 @@
 //	steppeer avnet BATCH
 //	steppeer unet3d BATCH WIDTH D H W
 //
-// A line on standard input is a device, cpu, workers, and repetitions; the answer
-// is the nanoseconds of each.
+// A line on standard input is a device, cpu or opencl, workers, and repetitions;
+// the answer is the nanoseconds of each. How many threads OpenCL's driver has is
+// its own business.
 package main
 
 import (
@@ -22,6 +23,7 @@ import (
 	"github.com/lacuna-ml/lacuna/train/distill"
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu"
+	"github.com/lacuna-ml/lacuna/train/engine/opencl"
 	"github.com/lacuna-ml/lacuna/train/loss"
 	"github.com/lacuna-ml/lacuna/train/models/avnet"
 	"github.com/lacuna-ml/lacuna/train/models/unet3d"
@@ -83,8 +85,11 @@ func run(args []string) error {
 }
 
 func open(device string, workers int) (engine.Engine, error) {
-	if device == "cpu" {
+	switch device {
+	case "cpu":
 		return cpu.New(cpu.Options{Workers: workers}), nil
+	case "opencl":
+		return opencl.New(opencl.Options{})
 	}
 	return nil, fmt.Errorf("no device %q", device)
 }

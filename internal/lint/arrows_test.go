@@ -49,7 +49,7 @@ var arrows = map[string][]string{
 	"train/autograd":               {"train/engine", "train/tensor"},
 	"train/nn":                     {"ingest", "ingest/modality", "train/autograd", "train/engine", "train/tensor"},
 	"train/models":                 {"ingest", "ingest/modality", "train/autograd", "train/engine", "train/nn", "train/tensor"},
-	"train/models/modeltest":       {"ingest", "ingest/modality", "train/autograd", "train/distill", "train/engine", "train/engine/cpu", "train/engine/reference", "train/loss", "train/nn", "train/optim", "train/tensor"},
+	"train/models/modeltest":       {"ingest", "ingest/modality", "train/autograd", "train/distill", "train/engine", "train/engine/cpu", "train/engine/opencl", "train/engine/reference", "train/loss", "train/nn", "train/optim", "train/tensor"},
 	"train/loss":                   {"ingest", "train/autograd", "train/tensor"},
 	"train/optim":                  {"train/engine", "train/tensor"},
 	"train/meta":                   {"ingest", "ingest/modality", "train/autograd", "train/distill", "train/engine", "train/loss", "train/nn", "train/tensor"},

@@ -49,7 +49,7 @@ func Golden(t *testing.T, file string, open func(e engine.Engine, c Case) (*Tria
 				continue
 			}
 			t.Run(c.Name+" on "+d.Name, func(t *testing.T) {
-				e := d.Open()
+				e := d.Open(t)
 				defer e.Close()
 				c.compare(t, e, d.Slow, open, batch)
 			})

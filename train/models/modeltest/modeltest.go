@@ -6,6 +6,7 @@ package modeltest
 import (
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/lacuna-ml/lacuna/train/distill"
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu"
+	"github.com/lacuna-ml/lacuna/train/engine/opencl"
 	"github.com/lacuna-ml/lacuna/train/engine/reference"
 	"github.com/lacuna-ml/lacuna/train/loss"
 	"github.com/lacuna-ml/lacuna/train/nn"
@@ -25,14 +27,36 @@ import (
 type Device struct {
 	Name string
 	Slow bool // plain loops: a step takes seconds
-	Open func() engine.Engine
+	// Open skips the test, or fails it where LACUNA_FORBID_SKIP is 1, if this
+	// machine has no such device.
+	Open func(t testing.TB) engine.Engine
 }
 
-// Devices returns all that this machine has.
+// Devices returns all devices that there are.
 func Devices() []Device {
 	return []Device{
-		{Name: "cpu", Open: func() engine.Engine { return cpu.New(cpu.Options{}) }},
-		{Name: "reference", Slow: true, Open: reference.New},
+		{Name: "cpu", Open: func(testing.TB) engine.Engine { return cpu.New(cpu.Options{Poison: true}) }},
+		{Name: "reference", Slow: true, Open: func(testing.TB) engine.Engine { return reference.New() }},
+		{Name: "opencl, for a CPU", Open: openCL(opencl.ForCPU)},
+		{Name: "opencl, for a GPU", Open: openCL(opencl.ForGPU)},
+	}
+}
+
+func openCL(k opencl.Kernels) func(t testing.TB) engine.Engine {
+	return func(t testing.TB) engine.Engine {
+		t.Helper()
+		all, err := opencl.Devices()
+		if len(all) == 0 {
+			if os.Getenv("LACUNA_FORBID_SKIP") == "1" {
+				t.Fatalf("no OpenCL device (%v), and LACUNA_FORBID_SKIP is set", err)
+			}
+			t.Skipf("SKIPPED, nothing of this was tested: no OpenCL device: %v", err)
+		}
+		e, err := opencl.New(opencl.Options{Kernels: k})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
 	}
 }
 
