@@ -67,8 +67,9 @@ def torch_job(name, fused=None, foreach=None, last=False):
 class Peer:
     """A program that is told device, workers, repetitions, and answers times."""
 
-    def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *command, threads=2):
+        env = {**os.environ, "POCL_MAX_PTHREAD_COUNT": str(threads)}  # PoCL's are fixed when it starts
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 
     def ask(self, device, workers, repeat):
         self.process.stdin.write(f"{device} {workers} {repeat}\n")
@@ -91,15 +92,15 @@ def timed(f, repeat):
 
 def compare(o, name):
     ways = [(way, torch_job(name, **how)) for way, how in WAYS[name]]
-    ours = Peer(o.binary, name, *ARGS[name])
-    gorgonia = Peer(o.gorgonia) if o.gorgonia and name == "avnet" else None
     repeat = REPEAT[name]
     for threads in 1, 2:
         torch.set_num_threads(threads)
         sides = {f"torch {way}": (lambda f=f: timed(f, repeat)) for way, f in ways}
-        sides |= {d: (lambda d=d: ours.ask(d, threads, repeat)) for d in o.devices}
-        if gorgonia:
-            sides["gorgonia"] = lambda: gorgonia.ask("cpu", threads, 3)
+        peers = {d: Peer(o.binary, name, *ARGS[name], threads=threads) for d in o.devices}
+        sides |= {d: (lambda d=d: peers[d].ask(d, threads, repeat)) for d in o.devices}
+        if o.gorgonia and name == "avnet":
+            peers["gorgonia"] = Peer(o.gorgonia)
+            sides["gorgonia"] = lambda: peers["gorgonia"].ask("cpu", threads, 3)
         ms = {side: [] for side in sides}
         for turn in range(o.rounds + 1):
             for side, f in sides.items():
@@ -116,9 +117,8 @@ def compare(o, name):
             if not side.startswith("torch"):
                 print(f" x{low[side] / best[0]:.2f} x{mid[side] / best[1]:.2f}", end="")
         print(flush=True)
-    ours.end()
-    if gorgonia:
-        gorgonia.end()
+        for p in peers.values():
+            p.end()
 
 
 def peak(pid):
