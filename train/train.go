@@ -36,6 +36,9 @@ type Config struct {
 	Warm float64 `json:"warm"`
 
 	Distill distill.Options `json:"distill"`
+	// DistillSkips distils the features of all levels of a network that has
+	// several, each with the same weight, and not the last alone.
+	DistillSkips bool `json:"distill_skips,omitempty"`
 
 	Meta meta.Options `json:"meta"`
 	// MetaEvery is how many steps lie between two phases of meta-learning, the
@@ -213,9 +216,12 @@ func (t *Trainer) descend(b batch) error {
 	}
 	t.Engine.Fill(params.Grad, 0) // of what this batch does not reach
 	code := t.Model.Encode(tape, in)
-	var distil autograd.Loss
+	var distil []autograd.Loss
 	if t.Config.Distill.Alpha > 0 && tape.Err() == nil {
-		distil = t.Config.Distill.On(tape, code.Features, t.learner.U, b.Present)
+		distil = append(distil, t.Config.Distill.On(tape, code.Features, t.learner.U, b.Present))
+		for i := 0; t.Config.DistillSkips && i < len(code.Skips); i++ {
+			distil = append(distil, t.Config.Distill.On(tape, code.Skips[i], t.learner.U, b.Present))
+		}
 	}
 	code.Features = tape.Impute(code.Features, in.Mask)
 	task, err := t.Objective.On(tape, t.Model.Decode(tape, code), b.Targets)
@@ -225,8 +231,13 @@ func (t *Trainer) descend(b batch) error {
 	if t.state.Loss, err = task.Value(); err != nil {
 		return err
 	}
-	if t.state.Distil, err = distil.Value(); err != nil {
-		return err
+	t.state.Distil = 0
+	for _, d := range distil {
+		v, err := d.Value()
+		if err != nil {
+			return err
+		}
+		t.state.Distil += v
 	}
 	if err := tape.Backward(); err != nil {
 		return err
@@ -281,9 +292,12 @@ func (t *Trainer) metaPhase(ctx context.Context, train batch) error {
 }
 
 func (t *Trainer) metaStep(train, b batch) (err error) {
-	if t.Config.Meta.Kind == meta.Bilevel {
+	switch t.Config.Meta.Kind {
+	case meta.Bilevel:
 		t.state.MetaLoss, err = t.learner.Bilevel(train.Batch, b.Batch, t.state.LR)
-	} else {
+	case meta.LeaveOut:
+		t.state.MetaLoss, err = t.learner.LeaveOut(b.Batch)
+	default:
 		t.state.MetaLoss, err = t.learner.Gate(b.Batch)
 	}
 	return err

@@ -10,12 +10,13 @@ import (
 	"github.com/lacuna-ml/lacuna/internal/atomicfile"
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/internal/lab"
+	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu"
 )
 
 type experimentCmd struct {
-	Name     string `arg:"" enum:"table2a,table2b,table2,table3,alpha,iwv" help:"table2a, table2b or both as table2 (digits); table3, alpha or iwv (any data set)."`
+	Name     string `arg:"" enum:"table1,table2a,table2b,table2,table3,alpha,iwv" help:"table1 (every combination of modalities), table2a, table2b or both as table2 (digits), table3, alpha or iwv (any data set)."`
 	Data     string `arg:"" help:"Data set of shards."`
 	Preset   string `placeholder:"NAME" help:"What the arms start from: paper or best for digits, small or paper for volumes."`
 	Seeds    int    `default:"10" help:"Seeds of every arm, from 1 on."`
@@ -55,6 +56,16 @@ func (c *experimentCmd) Run(a *app) error {
 	}
 	var experiments []lab.Teller
 	switch c.Name {
+	case "table1":
+		d, err := lab.Open(c.Data, a.registry, split.Train)
+		if err != nil {
+			return err
+		}
+		set := d.Set.Modalities
+		if err := d.Close(); err != nil {
+			return err
+		}
+		experiments = []lab.Teller{lab.NewTable1(set)}
 	case "table2":
 		experiments = []lab.Teller{lab.Table2a(), lab.Table2b()}
 	case "table2a":

@@ -94,10 +94,11 @@ type specFlags struct {
 	Alpha     float64  `group:"Distillation" default:"-1" help:"Weight of distillation, 0 for none; -1 is the preset's (0.1)."`
 	Distance  string   `group:"Distillation" placeholder:"NORM" help:"Distance of features: l1 or l2."`
 	Weights   string   `group:"Distillation" placeholder:"NAME" help:"How raw importances become weights: ${activations}."`
-	Meta      string   `group:"Distillation" placeholder:"KIND" help:"How importances are learned on held-out samples: gate (as released), bilevel (as published) or off."`
+	Meta      string   `group:"Distillation" placeholder:"KIND" help:"How importances are learned on held-out samples: gate (as released), bilevel (as published), leave-out (by what is lost without each) or off."`
 	MetaDrop  string   `group:"Distillation" placeholder:"HOW" help:"Hide modalities of held-out samples: none or random."`
 	MetaEvery int      `group:"Distillation" default:"-1" help:"Steps between two meta phases, 0 for an epoch; -1 is the preset's."`
 	GateScale float64  `group:"Distillation" default:"-1" help:"Factor of the weights in the gate: 1 as published, or the number of modalities; -1 is the preset's."`
+	AllLevels bool     `group:"Distillation" help:"Distil the features of all levels of a 3-D network, not of its bottom alone."`
 	GateSkips bool     `group:"Distillation" help:"Gate the features of all levels."`
 	Width     int      `group:"Network" placeholder:"N" help:"Channels of a 3-D network's first level."`
 	Depth     int      `group:"Network" placeholder:"N" help:"Its levels below the first."`
@@ -147,6 +148,7 @@ func (f specFlags) spec(d *lab.Data) (lab.Spec, error) {
 	set(&s.Train.MetaDrop, f.MetaDrop, f.MetaDrop != "")
 	set(&s.Train.MetaEvery, f.MetaEvery, f.MetaEvery >= 0)
 	set(&s.Train.Meta.Scale, f.GateScale, f.GateScale > 0)
+	s.Train.DistillSkips = s.Train.DistillSkips || f.AllLevels
 	s.Train.Meta.Skips = s.Train.Meta.Skips || f.GateSkips
 	set(&s.Model.Width, f.Width, f.Width > 0)
 	set(&s.Model.Depth, f.Depth, f.Depth > 0)

@@ -47,13 +47,36 @@ func (t Table2) Tell(trials []Trial) Outcome {
 	g.Rows = append(g.Rows, append([]string{"mean of the four", around(lower), around(plain), around(mckd)}, append(compare(mckd, plain), around(upper),
 		fixed(t.Published.Lower), fixed(mean(t.Published.ShaSpec[:])), fixed(mean(t.Published.MCKD[:])), fixed(t.Published.Upper))...))
 	o.Grids = append(o.Grids, g)
-	o.Notes = append(o.Notes, verdict(mckd, plain, "MCKD", "no distillation", "the mean of the four rates"))
+	o.Notes = append(o.Notes, "Accuracy: "+verdict(mckd, plain, "MCKD", "no distillation", "the mean of the four rates"))
 	for i, r := range rates {
 		if d := mean(mckds[i]) - t.Published.MCKD[i]; d < 0 {
 			o.Notes = append(o.Notes, fmt.Sprintf("At %d %% MCKD is %.2f points below the published figure.", r, -d))
 		} else {
 			o.Notes = append(o.Notes, fmt.Sprintf("At %d %% MCKD is %.2f points above the published figure.", r, d))
 		}
+	}
+	o.Notes = append(o.Notes, t.Notes...)
+	return o
+}
+
+// Tell makes the tables of Table 1: a row a combination, in the published order.
+func (t Table1) Tell(trials []Trial) Outcome {
+	o := Outcome{Experiment: t.Experiment, Trials: trials}
+	for _, m := range Measures(trials) {
+		g := Grid{Title: m + " in %, mean and standard deviation of seeds", Head: []string{"modalities", "no distillation", "MCKD", "MCKD - none", "p (t)", "p (Wilcoxon)"}}
+		line := func(name string, plain, mckd []float64) {
+			g.Rows = append(g.Rows, append([]string{name, around(plain), around(mckd)}, compare(mckd, plain)...))
+		}
+		var plains, mckds [][]float64
+		for c := range t.Set.Combos() {
+			name := t.Set.Format(c)
+			plain, mckd := Of(trials, "plain", m, name), Of(trials, "mckd", m, name)
+			plains, mckds = append(plains, plain), append(mckds, mckd)
+			line(name, plain, mckd)
+		}
+		line("average", bySeed(plains), bySeed(mckds))
+		o.Grids = append(o.Grids, g)
+		o.Notes = append(o.Notes, m+": "+verdict(bySeed(mckds), bySeed(plains), "MCKD", "no distillation", "the average over combinations"))
 	}
 	o.Notes = append(o.Notes, t.Notes...)
 	return o
@@ -151,7 +174,7 @@ func verdict(a, b []float64, nameA, nameB, of string) string {
 	if t.P < .05 {
 		sure = "which chance alone seldom gives"
 	}
-	return fmt.Sprintf("Over %d paired seeds %s is %.2f points %s than %s in %s (p = %s), %s.", len(a), nameA, math.Abs(t.Mean), way, nameB, of, probability(t.P), sure)
+	return fmt.Sprintf("over %d paired seeds %s is %.2f points %s than %s in %s (p = %s), %s.", len(a), nameA, math.Abs(t.Mean), way, nameB, of, probability(t.P), sure)
 }
 
 // Markdown writes the tables and notes.

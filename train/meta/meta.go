@@ -14,6 +14,10 @@
 // and the product is a difference of distances at theta +- e v: one gradient and
 // two passes of the encoder more, and no second derivative.
 //
+// "leave-out" is ours: each modality in turn is taken away altogether, and the
+// importances go up by what that adds to the loss beyond the others' mean. The gate
+// of a U-Net's bottom hardly sees what its skips carry; this does.
+//
 // Everything is computed in evaluation mode: no dropout, and batch norm by its
 // running statistics, which stay as they are.
 package meta
@@ -35,14 +39,15 @@ import (
 
 // Kinds of outer step.
 const (
-	Gate    = "gate"
-	Bilevel = "bilevel"
-	Off     = "off" // importances stay as they start
+	Gate     = "gate"
+	Bilevel  = "bilevel"
+	LeaveOut = "leave-out"
+	Off      = "off" // importances stay as they start
 )
 
 // Options describe the outer step.
 type Options struct {
-	Kind string `json:"kind"` // Gate, Bilevel or Off
+	Kind string `json:"kind"` // one of the above
 	// LR and Decay are of the importances' own Adam: 0.01 and 0.0005 as
 	// published.
 	LR    float64 `json:"lr"`
@@ -59,8 +64,8 @@ func (o Options) Check() error {
 	if o.Kind == Off {
 		return nil
 	}
-	if o.Kind != Gate && o.Kind != Bilevel || o.LR <= 0 || o.Decay < 0 || o.Scale <= 0 {
-		return fmt.Errorf("meta: %+v: want the kind gate, bilevel or off, lr and scale above 0", o)
+	if o.Kind != Gate && o.Kind != Bilevel && o.Kind != LeaveOut || o.LR <= 0 || o.Decay < 0 || o.Scale <= 0 {
+		return fmt.Errorf("meta: %+v: want the kind gate, bilevel, leave-out or off, lr and scale above 0", o)
 	}
 	return nil
 }
@@ -221,6 +226,47 @@ func (l *Learner) bilevelGradient(in, out Batch, lr float64) (value float64, du 
 		dr[i] = -lr * l.Distill.Alpha * (above[i] - below[i]) / (2 * eps)
 	}
 	return value, l.Distill.ChainRatios(l.U, dr), nil
+}
+
+// LeaveOut makes a step of the kind LeaveOut and returns the mean loss without a
+// modality. A sample that has only the one taken away keeps it.
+func (l *Learner) LeaveOut(b Batch) (float64, error) {
+	losses, mean := make([]float64, len(l.U)), 0.0
+	for m := range losses {
+		left := b
+		left.Present = make([]modality.Mask, len(b.Present))
+		for i, p := range b.Present {
+			if left.Present[i] = p.Without(m); left.Present[i] == 0 {
+				left.Present[i] = p
+			}
+		}
+		var err error
+		if losses[m], err = l.loss(left); err != nil {
+			return 0, err
+		}
+		mean += losses[m] / float64(len(losses))
+	}
+	du := make([]float64, len(losses))
+	for m, v := range losses {
+		du[m] = mean - v
+	}
+	l.step(du)
+	return mean, nil
+}
+
+// loss returns the task's loss as the network is used.
+func (l *Learner) loss(b Batch) (float64, error) {
+	t := &autograd.Tape{Engine: l.Engine, Frozen: true}
+	defer t.Reset()
+	batch, err := nn.NewBatch(t, b.Inputs, b.Present)
+	if err != nil {
+		return 0, err
+	}
+	term, err := l.Objective.On(t, nn.Predict(t, l.Model, batch), b.Targets)
+	if err != nil {
+		return 0, err
+	}
+	return term.Value()
 }
 
 // gradient leaves the gradient of the training loss, or of the task's alone, in

@@ -110,14 +110,17 @@ func everything(t *testing.T, l *Learner) []float32 {
 }
 
 func TestStepChangesImportancesAlone(t *testing.T) {
-	for _, kind := range []string{Gate, Bilevel} {
+	for _, kind := range []string{Gate, Bilevel, LeaveOut} {
 		t.Run(kind, func(t *testing.T) {
 			l := learner(t, Options{Kind: kind, LR: .01, Scale: 1}, distill.Options{Alpha: .5}, 3)
 			params, u := everything(t, l), slices.Clone(l.U)
 			var err error
-			if kind == Gate {
+			switch kind {
+			case Gate:
 				_, err = l.Gate(someBatch(6, 3, 2, true))
-			} else {
+			case LeaveOut:
+				_, err = l.LeaveOut(someBatch(6, 3, 2, true))
+			case Bilevel:
 				_, err = l.Bilevel(someBatch(6, 3, 1, true), someBatch(5, 3, 2, false), .1)
 			}
 			if err != nil {
@@ -233,6 +236,33 @@ func check(t *testing.T, l *Learner, du []float64, h float32, part float64, f fu
 		if math.Abs(du[i]-want) > part*largest {
 			t.Errorf("importance %d: got %g, differences say %g (all: %v)", i, du[i], want, du)
 		}
+	}
+}
+
+// A network that has learned classes which modality 1 alone tells misses that one
+// most.
+func TestLeaveOutFindsWhatCounts(t *testing.T) {
+	l := learner(t, Options{Kind: LeaveOut, LR: .05, Scale: 1}, distill.Options{}, 3)
+	p := l.Model.Params()
+	b := someBatch(9, 3, 2, false)
+	for i := range b.Inputs {
+		for k := range b.Inputs[i][1].Data {
+			b.Inputs[i][1].Data[k] = 2 * float32(int(b.Targets[i].Data[0])-1)
+		}
+	}
+	for range 60 {
+		if _, err := l.gradient(b, false); err != nil {
+			t.Fatal(err)
+		}
+		l.Engine.Axpby(p.Value, -.1, p.Grad, 1)
+	}
+	for range 20 {
+		if _, err := l.LeaveOut(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.U[1] <= l.U[0]+.5 || l.U[1] <= l.U[2]+.5 {
+		t.Errorf("importances %v: want the second far above", l.U)
 	}
 }
 
