@@ -39,6 +39,7 @@ func files() map[string]map[string]string {
 
 const (
 	outer512 = 28 // accumulators of outer: 32 registers less the vector
+	pair512  = 14 // pairs: 32 registers less two vectors and two x
 	outer256 = 6  // pairs of 256 bits, 16 registers less the vector and x
 	sweep512 = 26 // 32 registers less 3 weights and 3 inputs
 )
@@ -73,6 +74,7 @@ const (
 	callN, callXI, callXL       = 48, 56, 64
 	callLeft, callRight         = 72, 80
 	callXG, callGroup           = 88, 96
+	callV2, callDst2            = 104, 112
 	tapX, tapV, tapN, tapSize   = 0, 8, 16, 24
 )
 
@@ -100,8 +102,9 @@ func stubs() string {
 			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%d%s(c *call)\n", name, t, suffix)
 		}
 	}
-	fmt.Fprintf(&b, "\nconst (\n\touterTile512 = %d\n\touterTile256 = %d\n\tsweepTile512 = %d\n\tpatchCols512 = %d\n\tpatchGroups512 = %d\n)\n", outer512, outer256, sweep512, reach, len(bases))
+	fmt.Fprintf(&b, "\nconst (\n\touterTile512 = %d\n\tpairTile512 = %d\n\touterTile256 = %d\n\tsweepTile512 = %d\n\tpatchCols512 = %d\n\tpatchGroups512 = %d\n)\n", outer512, pair512, outer256, sweep512, reach, len(bases))
 	family("outer", "AVX512", outer512, "is outerPlain for up to outerTile512 rows")
+	family("pair", "AVX512", pair512, "is pairPlain for up to pairTile512 rows")
 	family("outer", "AVX2", outer256, "is outerPlain for up to outerTile256 rows")
 	family("sweep", "AVX512", sweep512, "is sweepPlain for up to sweepTile512 rows")
 	fmt.Fprintf(&b, "\n// patchAVX512 is patchPlain for up to %d columns and patchTile512 rows.\nfunc patchAVX512(c *call, groups, cols int) {\n\tswitch [2]int{groups, cols} {\n", reach)

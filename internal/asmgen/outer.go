@@ -14,10 +14,11 @@ func row(i, cols int) string {
 }
 
 // tile is the rows of a call. Those of a patch fall in groups, each with its
-// own base: pixels of several lines.
+// own base: pixels of several lines. A pair has two vectors to each row.
 type tile struct {
 	rows, cols int
 	patch      bool
+	pair       bool
 }
 
 // outer writes the function for a tile of rows:
@@ -25,8 +26,9 @@ type tile struct {
 //	acc[i] = init, or dst[i] where that is nil;  for each tap, for each l < n:
 //	acc[i][0:16] += x[tap.x + i xi + l xl] v[tap.v + 16 l : ][0:16]
 //
-// or, for a patch, x[tap.x + i/cols xg + i%cols xi + l xl]. load and store move
-// row i of a tile, step does one l.
+// or, for a patch, x[tap.x + i/cols xg + i%cols xi + l xl]. A pair does the same
+// for another v and dst, v2 and dst2 bytes further. load and store move row i of
+// a tile, step does one l.
 func (a *asm) outer(name, twin string, t tile, load func(i int, from string), store func(i int, to string), step func()) {
 	a.text(name, twin)
 	used := bases[:(t.rows+t.cols-1)/t.cols]
@@ -39,6 +41,10 @@ func (a *asm) outer(name, twin string, t tile, load func(i int, from string), st
 	a.op("MOVQ", mem(callInit, "AX"), "SI")
 	a.op("XORQ", "R8", "R8")
 	a.op("XORQ", "R12", "R12")
+	if t.pair {
+		a.op("MOVQ", mem(callV2, "AX"), "R13")
+		a.op("MOVQ", "$64", "R15") // from one init to the other
+	}
 	a.op("TESTQ", "SI", "SI")
 	a.op("JNZ", "load")
 	a.destination(t)
@@ -94,6 +100,9 @@ func (a *asm) destination(t tile) {
 	if t.patch {
 		a.op("MOVQ", mem(callGroup, "AX"), "R12")
 	}
+	if t.pair {
+		a.op("MOVQ", mem(callDst2, "AX"), "R15")
+	}
 }
 
 // each moves all rows of dst.
@@ -137,10 +146,13 @@ func avx512() string {
 			})
 	}
 	for rows := 1; rows <= outer512; rows++ {
-		full(fmt.Sprintf("outer%dAVX512", rows), fmt.Sprintf("outerPlain for %d rows.", rows), tile{rows, reach, false})
+		full(fmt.Sprintf("outer%dAVX512", rows), fmt.Sprintf("outerPlain for %d rows.", rows), tile{rows: rows, cols: reach})
+	}
+	for rows := 1; rows <= pair512; rows++ {
+		a.pair(rows)
 	}
 	for _, p := range patches() {
-		full(fmt.Sprintf("patch%dx%dAVX512", p[0], p[1]), fmt.Sprintf("patchPlain for %d groups of %d.", p[0], p[1]), tile{p[0] * p[1], p[1], true})
+		full(fmt.Sprintf("patch%dx%dAVX512", p[0], p[1]), fmt.Sprintf("patchPlain for %d groups of %d.", p[0], p[1]), tile{rows: p[0] * p[1], cols: p[1], patch: true})
 	}
 	for rows := 1; rows <= sweep512; rows++ {
 		a.sweep(rows)
@@ -149,11 +161,36 @@ func avx512() string {
 	return a.String()
 }
 
+// pair writes the kernel for rows of two vectors: half the loads of x.
+func (a *asm) pair(rows int) {
+	t := tile{rows: rows, cols: reach, pair: true}
+	other := func(p string) string { return "(" + p + ")(R15*1)" }
+	a.outer(fmt.Sprintf("pair%dAVX512", rows), fmt.Sprintf("pairPlain for %d rows.", rows), t,
+		func(i int, from string) {
+			a.op("VMOVUPS", mem(0, from), z(i))
+			a.op("VMOVUPS", other(from), z(pair512+i))
+		},
+		func(i int, to string) {
+			a.op("VMOVUPS", z(i), mem(0, to))
+			a.op("VMOVUPS", z(pair512+i), other(to))
+		},
+		func() {
+			a.op("VMOVUPS", "(DX)", z(28))
+			a.op("VMOVUPS", "(DX)(R13*1)", z(29))
+			for i := range rows {
+				x := z(30 + i%2)
+				a.op("VBROADCASTSS", row(i, t.cols), x)
+				a.op("VFMADD231PS", z(28), x, z(i))
+				a.op("VFMADD231PS", z(29), x, z(pair512+i))
+			}
+		})
+}
+
 func avx2() string {
 	a := new(asm)
 	header(a)
 	for rows := 1; rows <= outer256; rows++ {
-		t := tile{rows, reach, false}
+		t := tile{rows: rows, cols: reach}
 		a.outer(fmt.Sprintf("outer%dAVX2", rows), fmt.Sprintf("outerPlain for %d rows.", rows), t,
 			func(i int, from string) {
 				a.op("VMOVUPS", mem(0, from), y(2*i))

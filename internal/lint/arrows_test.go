@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"train/engine/cpu":             {"train/engine", "train/engine/cpu/conv", "train/engine/cpu/isa", "train/engine/cpu/pool", "train/engine/cpu/vec", "train/tensor"},
 	"train/engine/enginetest":      {"train/engine", "train/engine/reference", "train/tensor"},
 	"train/engine/opencl":          {"train/engine", "train/tensor"},
-	"train/engine/cpu/conv":        {"train/engine/cpu/isa", "train/engine/cpu/pool"},
+	"train/engine/cpu/conv":        {"train/engine/cpu/isa", "train/engine/cpu/pool", "train/engine/cpu/vec"},
 	"train/engine/cpu/vec":         {"train/engine/cpu/isa"},
 	"train/engine/cpu/isa":         {},
 	"train/engine/cpu/pool":        {},

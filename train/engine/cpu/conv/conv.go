@@ -42,7 +42,7 @@ func New(s Shape, p *pool.Pool, use isa.Level) (*Conv, error) {
 	rows := max(c.forward.mostRows(), c.backward.mostRows(), c.weights.chunk)
 	taps := max(c.forward.mostTaps(), c.backward.mostTaps(), c.weights.chunk, c.weights.rows/c.weights.slabs+1)
 	for _, w := range workers {
-		w.rows, w.taps, w.ends = make([]tap, 0, rows), make([]tap, 0, taps), make([]int, 0, max(s.In[1], c.forward.out[1]))
+		w.rows, w.taps = make([]tap, 0, rows), make([]tap, 0, taps)
 	}
 	return c, nil
 }

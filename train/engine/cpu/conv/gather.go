@@ -13,7 +13,9 @@ type gather struct {
 	kernel    [3]int
 	block     int // channels in a block of the input: Lanes, or 1 where it is plain
 	d, h      [][]link
-	w         []part
+	runs      []run   // of rows of the output
+	w         []part  // of a row, for one block of channels
+	both      []part  // for two of them, where pair computes them
 	patches   []patch // instead of h and w where lines are short
 	scratch   []*scratch
 	chunks    int // tasks in a plane of the output
@@ -38,13 +40,15 @@ type part struct {
 	left, right     int
 }
 
+// run is a range of rows of the output that read x alike: each reads, through
+// the taps of links, what the one before it reads, step rows further.
+type run struct{ lo, hi, step int }
+
 // scratch is what a worker needs for its calls.
 type scratch struct {
-	c     call
-	rows  []tap
-	ends  []int
-	taps  []tap
-	stage []float32
+	c    call
+	rows []tap
+	taps []tap
 }
 
 // series is a run of outputs along an axis: first, first+step, ... count of
@@ -100,29 +104,62 @@ func links(all []series, n, size int) [][]link {
 	return out
 }
 
+// cuts lists the runs of n outputs whose links are these.
+func cuts(links [][]link) []run {
+	var all []run
+	for h, now := range links {
+		if h > 0 {
+			last := &all[len(all)-1]
+			if step, ok := further(links[h-1], now); ok && (last.hi == last.lo+1 || last.step == step) {
+				last.hi, last.step = h+1, step
+				continue
+			}
+		}
+		all = append(all, run{lo: h, hi: h + 1})
+	}
+	return all
+}
+
+// further reports whether b is a with all inputs as many steps further.
+func further(a, b []link) (step int, ok bool) {
+	if len(a) != len(b) || len(a) == 0 {
+		return 0, len(a) == len(b)
+	}
+	step = b[0].src - a[0].src
+	for i := range a {
+		if a[i].k != b[i].k || b[i].src-a[i].src != step {
+			return 0, false
+		}
+	}
+	return step, true
+}
+
 // parts cuts the outputs along W into kernel calls.
 func (g *gather) parts(all []series) {
-	size := g.in[2]
 	for _, s := range all {
-		if g.sweeps(s, size) {
+		if g.sweeps(s, g.in[2]) {
 			continue
 		}
-		tiles := ceilDiv(s.count, g.level.tile())
-		for t := range tiles {
-			g.tile(s, t*s.count/tiles, (t+1)*s.count/tiles, size)
+		g.w = g.tiles(g.w, s, g.level.tile())
+		if most := g.level.pairTile(); most > 0 && blocks(g.to) > 1 {
+			g.both = g.tiles(g.both, s, most)
 		}
 	}
 }
 
-// tile adds the calls for outputs lo..hi of a series: one with the taps that
-// serve all of them, and one for each range that some others serve.
-func (g *gather) tile(s series, lo, hi, size int) {
-	for i, r := range s.ranges(lo, hi, size) {
-		g.w = append(g.w, part{
-			dst: s.first + r.lo*s.step, step: s.step, rows: r.hi - r.lo,
-			srcStep: s.srcStep, links: r.links, first: i == 0,
-		})
+// tiles adds the calls for a series, of most outputs each: one with the taps
+// that serve all of them, and one for each range that some others serve.
+func (g *gather) tiles(parts []part, s series, most int) []part {
+	tiles := ceilDiv(s.count, most)
+	for t := range tiles {
+		for i, r := range s.ranges(t*s.count/tiles, (t+1)*s.count/tiles, g.in[2]) {
+			parts = append(parts, part{
+				dst: s.first + r.lo*s.step, step: s.step, rows: r.hi - r.lo,
+				srcStep: s.srcStep, links: r.links, first: i == 0,
+			})
+		}
 	}
+	return parts
 }
 
 // served is a range of the outputs of a series that some taps serve alike; src
@@ -186,33 +223,40 @@ func flag(b bool) int {
 // prepare finishes a gather whose sizes are set.
 func (g *gather) prepare(d, h, w []series) {
 	g.d, g.h = links(d, g.out[0], g.in[0]), links(h, g.out[1], g.in[1])
+	g.runs = cuts(g.h)
 	if !g.patch(h, w) {
 		g.parts(w)
 	}
 	g.perTarget = ceilDiv(g.from, g.block) * g.block * Lanes * volume(g.kernel)
 	g.biasAt = blocks(g.to) * g.perTarget
 	// A task is some 400 000 products of a vector (about 0.1 ms), or a row.
-	work := volume(g.out) / g.out[0] * (g.perTarget / Lanes)
+	work := volume(g.out) / g.out[0] * (g.perTarget / Lanes) * g.wide()
 	g.chunks = max(1, min(g.out[1], ceilDiv(work, 400_000)))
 	if g.patches != nil {
 		g.chunks = 1
 	}
 }
 
+// wide returns how many blocks of channels a task does.
+func (g *gather) wide() int {
+	if g.both != nil {
+		return 2
+	}
+	return 1
+}
+
 func (g *gather) packedSize() int { return g.biasAt + blocks(g.to)*Lanes }
 
 // mostRows and mostTaps are how long the lists of scratch may become.
-func (g *gather) mostRows() int {
-	return ceilDiv(g.from, g.block) * g.kernel[0] * g.kernel[1] * ceilDiv(g.out[1], g.chunks)
-}
+func (g *gather) mostRows() int { return ceilDiv(g.from, g.block) * g.kernel[0] * g.kernel[1] }
 
 func (g *gather) mostTaps() int { return ceilDiv(g.from, g.block) * volume(g.kernel) }
 
 func (g *gather) tasks() int {
-	return g.n * blocks(g.to) * g.out[0] * g.chunks
+	return g.n * ceilDiv(blocks(g.to), g.wide()) * g.out[0] * g.chunks
 }
 
-// Do computes some output rows of one plane of a block of channels.
+// Do computes some output rows of one plane of a block of channels, or of two.
 func (g *gather) Do(task, worker int) {
 	s := g.scratch[worker]
 	chunk := task % g.chunks
@@ -220,37 +264,56 @@ func (g *gather) Do(task, worker int) {
 	task /= g.chunks
 	d := task % g.out[0]
 	task /= g.out[0]
-	to := task % blocks(g.to)
-	n := task / blocks(g.to)
-	s.rows, s.ends = s.rows[:0], s.ends[:0]
+	groups := ceilDiv(blocks(g.to), g.wide())
+	to, n := task%groups*g.wide(), task/groups
 	if g.patches != nil {
 		g.plane(s, n, d, to)
 		return
 	}
-	for h := h0; h < h1; h++ {
-		g.sources(s, n, d, h)
-		s.ends = append(s.ends, len(s.rows))
-	}
-	line := g.out[2] * Lanes
-	dst := g.dst[(((n*blocks(g.to)+to)*g.out[0]+d)*g.out[1]+h0)*line:][:(h1-h0)*line]
-	// Part by part, down the rows: what a part reads of x, the next row mostly
-	// reads as well.
-	for i := range g.w {
-		from := 0
-		for j, end := range s.ends {
-			g.run(s, &g.w[i], s.rows[from:end], dst[j*line:], to)
-			from = end
+	pair := g.both != nil && to+1 < blocks(g.to)
+	for _, r := range g.runs {
+		r.lo, r.hi = max(r.lo, h0), min(r.hi, h1)
+		if r.lo < r.hi {
+			g.rows(s, r, n, d, to, pair)
 		}
-	}
-	if used := g.to - to*Lanes; used < Lanes {
-		clearPadding(dst, used)
 	}
 }
 
-// clearPadding zeroes the lanes from used on: they may be NaN where x is.
-func clearPadding(row []float32, used int) {
-	for ; len(row) > 0; row = row[Lanes:] {
-		clear(row[used:Lanes])
+// rows computes a run of rows. Part by part, down the rows: what a part reads
+// of x, the next row mostly reads as well, through the same list of taps.
+func (g *gather) rows(s *scratch, r run, n, d, to int, pair bool) {
+	parts := g.w
+	if pair {
+		parts = g.both
+	}
+	s.rows = s.rows[:0]
+	g.sources(s, n, d, r.lo)
+	c := &s.c
+	line := g.out[2] * Lanes
+	dst := g.dst[(((n*blocks(g.to)+to)*g.out[0]+d)*g.out[1]+r.lo)*line:]
+	c.v, c.v2, c.dst2 = &g.packed[to*g.perTarget], g.perTarget*4, volume(g.out)*Lanes*4
+	for i := range parts {
+		p := &parts[i]
+		g.list(s, p)
+		c.step, c.init = p.step*Lanes*4, nil
+		if p.first {
+			c.init = &g.packed[g.biasAt+to*Lanes]
+		}
+		c.left, c.right = p.left, p.right
+		for h := range r.hi - r.lo {
+			c.x, c.dst = &g.src[0], &dst[h*line+p.dst*Lanes]
+			if c.n > 0 {
+				c.x = &g.src[h*r.step*g.in[2]*g.block]
+			}
+			switch {
+			case p.sweep:
+				g.level.sweep(c, p.rows)
+			case pair:
+				g.level.pair(c, p.rows)
+			default:
+				g.level.outer(c, p.rows)
+			}
+		}
 	}
 }
 
@@ -272,29 +335,26 @@ func (g *gather) sources(s *scratch, n, d, h int) {
 	}
 }
 
-// run computes part p of an output row of block to from the rows of x listed.
-func (g *gather) run(s *scratch, p *part, rows []tap, dst []float32, to int) {
+// list makes the list of taps of a part from the rows listed.
+func (g *gather) list(s *scratch, p *part) {
 	c := &s.c
 	column := g.block * 4
 	s.taps = s.taps[:0]
-	for _, r := range rows {
-		for _, l := range p.links {
-			s.taps = append(s.taps, tap{r.x + l.src*column, r.v + l.k*g.block*Lanes*4, r.n})
+	c.xi, c.xl = p.srcStep*column, 4
+	for _, r := range s.rows {
+		for i, l := range p.links {
+			t := tap{r.x + l.src*column, r.v + l.k*g.block*Lanes*4, r.n}
+			// Of a plain input, taps at one distance are one, of several products.
+			if g.block == 1 && i > 0 && l.k == p.links[i-1].k+1 {
+				c.xl = 4 * (l.src - p.links[i-1].src)
+				s.taps[len(s.taps)-1].n++
+				continue
+			}
+			s.taps = append(s.taps, t)
 		}
 	}
-	c.x, c.v = &g.src[0], &g.packed[to*g.perTarget]
-	c.dst, c.step = &dst[p.dst*Lanes], p.step*Lanes*4
-	c.xi, c.xl, c.n, c.init = p.srcStep*column, 4, len(s.taps), nil
-	if p.first {
-		c.init = &g.packed[g.biasAt+to*Lanes]
-	}
+	c.n, c.taps = len(s.taps), nil
 	if c.n > 0 {
 		c.taps = &s.taps[0]
-	}
-	if p.sweep {
-		c.left, c.right = p.left, p.right
-		g.level.sweep(c, p.rows)
-	} else {
-		g.level.outer(c, p.rows)
 	}
 }

@@ -25,6 +25,7 @@ type call struct {
 
 	left, right int // sweep and weave: not 0 where the outermost column exists
 	xg, group   int // patch: from one group of rows to the next, in x and in dst
+	v2, dst2    int // pair: from v and dst to the other ones
 }
 
 // tap is a run of n outer products that add to all rows of a call.
@@ -34,7 +35,7 @@ func at(p *float32, off int) *float32 {
 	return (*float32)(unsafe.Add(unsafe.Pointer(p), off))
 }
 
-func vec(p *float32, off int) *[Lanes]float32 {
+func lanesAt(p *float32, off int) *[Lanes]float32 {
 	return (*[Lanes]float32)(unsafe.Add(unsafe.Pointer(p), off))
 }
 
@@ -48,13 +49,13 @@ func (c *call) list() []tap { return unsafe.Slice(c.taps, c.n) }
 //	acc[i][0:16] += x[tap.x + i xi + l xl] v[tap.v + 16 l : ][0:16]
 func outerPlain(c *call, rows int) {
 	for i := range rows {
-		acc := vec(c.dst, i*c.step)
+		acc := lanesAt(c.dst, i*c.step)
 		if c.init != nil {
-			*acc = *vec(c.init, 0)
+			*acc = *lanesAt(c.init, 0)
 		}
 		for _, t := range c.list() {
 			for l := range t.n {
-				x, v := *at(c.x, t.x+i*c.xi+l*c.xl), vec(c.v, t.v+l*4*Lanes)
+				x, v := *at(c.x, t.x+i*c.xi+l*c.xl), lanesAt(c.v, t.v+l*4*Lanes)
 				for j := range acc {
 					acc[j] += x * v[j]
 				}
@@ -73,6 +74,18 @@ func patchPlain(c *call, groups, cols int) {
 	}
 }
 
+// pairPlain is outerPlain twice, for two vectors of weights: the other ones are
+// v2 and dst2 bytes further, init 64.
+func pairPlain(c *call, rows int) {
+	outerPlain(c, rows)
+	other := *c
+	other.dst, other.v = at(c.dst, c.dst2), at(c.v, c.v2)
+	if c.init != nil {
+		other.init = at(c.init, 64)
+	}
+	outerPlain(&other, rows)
+}
+
 // sweepPlain is outerPlain for three taps at distance one, that is 64 bytes:
 //
 //	acc[i] += x[tap.x + 64 (i+k) + 4 l] v[tap.v + 1024 k + 64 l : ][0:16], k < 3
@@ -80,9 +93,9 @@ func patchPlain(c *call, groups, cols int) {
 // in bytes. Column 0 is left out unless c.left, column rows+1 unless c.right.
 func sweepPlain(c *call, rows int) {
 	for i := range rows {
-		acc := vec(c.dst, i*c.step)
+		acc := lanesAt(c.dst, i*c.step)
 		if c.init != nil {
-			*acc = *vec(c.init, 0)
+			*acc = *lanesAt(c.init, 0)
 		}
 		for _, t := range c.list() {
 			for k := range 3 {
@@ -90,7 +103,7 @@ func sweepPlain(c *call, rows int) {
 					continue
 				}
 				for l := range t.n {
-					x, v := *at(c.x, t.x+64*(i+k)+4*l), vec(c.v, t.v+1024*k+64*l)
+					x, v := *at(c.x, t.x+64*(i+k)+4*l), lanesAt(c.v, t.v+1024*k+64*l)
 					for j := range acc {
 						acc[j] += x * v[j]
 					}
@@ -109,13 +122,13 @@ func sweepPlain(c *call, rows int) {
 func weavePlain(c *call) {
 	for k := range 3 {
 		for i := range 8 {
-			acc := vec(c.dst, k*c.step+64*i)
+			acc := lanesAt(c.dst, k*c.step+64*i)
 			for _, t := range c.list() {
 				for j := range t.n {
 					if j+k == 0 && c.left == 0 || j+k == t.n+1 && c.right == 0 {
 						continue
 					}
-					x, v := *at(c.x, t.x+64*(j+k)+4*i), vec(c.v, t.v+64*j)
+					x, v := *at(c.x, t.x+64*(j+k)+4*i), lanesAt(c.v, t.v+64*j)
 					for q := range acc {
 						acc[q] += x * v[q]
 					}

@@ -29,6 +29,17 @@ func (l level) outer(c *call, rows int) {
 	}
 }
 
+// pairTile is the largest number of rows that pair takes, 0 where there is no
+// such kernel.
+func (l level) pairTile() int {
+	if l == level(isa.AVX512) {
+		return pairTile512
+	}
+	return 0
+}
+
+func (l level) pair(c *call, rows int) { pairAVX512(c, rows) }
+
 // sweepTile is the largest number of rows that sweep takes, 0 where there is
 // no such kernel; weave goes with it.
 func (l level) sweepTile() int {

@@ -18,8 +18,8 @@ func TestLayoutOfCalls(t *testing.T) {
 	var p tap
 	got := []uintptr{unsafe.Offsetof(c.dst), unsafe.Offsetof(c.step), unsafe.Offsetof(c.init), unsafe.Offsetof(c.x),
 		unsafe.Offsetof(c.v), unsafe.Offsetof(c.taps), unsafe.Offsetof(c.n), unsafe.Offsetof(c.xi), unsafe.Offsetof(c.xl),
-		unsafe.Offsetof(c.left), unsafe.Offsetof(c.right), unsafe.Offsetof(c.xg), unsafe.Offsetof(c.group), unsafe.Offsetof(p.x), unsafe.Offsetof(p.v), unsafe.Offsetof(p.n), unsafe.Sizeof(p)}
-	want := []uintptr{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 0, 8, 16, 24}
+		unsafe.Offsetof(c.left), unsafe.Offsetof(c.right), unsafe.Offsetof(c.xg), unsafe.Offsetof(c.group), unsafe.Offsetof(c.v2), unsafe.Offsetof(c.dst2), unsafe.Offsetof(p.x), unsafe.Offsetof(p.v), unsafe.Offsetof(p.n), unsafe.Sizeof(p)}
+	want := []uintptr{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 0, 8, 16, 24}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -60,7 +60,7 @@ func randomCall(r *rand.Rand, x, v []float32, init *float32) (call, []tap) {
 
 func TestKernelsAgainstTwins(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	x, v, dst, init := random(r, 8192), random(r, 8192), random(r, 8192), random(r, Lanes)
+	x, v, dst, init := random(r, 8192), random(r, 8192), random(r, 8192), random(r, 2*Lanes)
 	for _, known := range isa.Levels() {
 		l := level(known)
 		for rows := 1; rows <= l.tile(); rows++ {
@@ -68,6 +68,15 @@ func TestKernelsAgainstTwins(t *testing.T) {
 				for range 20 {
 					c, _ := randomCall(r, x, v, &init[0])
 					twins(t, c, dst, 64, func(c *call) { l.outer(c, rows) }, func(c *call) { outerPlain(c, rows) })
+				}
+			})
+		}
+		for rows := 1; rows <= l.pairTile(); rows++ {
+			t.Run(fmt.Sprint("pair/", l, "/", rows), func(t *testing.T) {
+				for range 20 {
+					c, _ := randomCall(r, x, v, &init[0])
+					c.v2, c.dst2 = 64*r.IntN(10), 4*Lanes*64
+					twins(t, c, dst, 64, func(c *call) { l.pair(c, rows) }, func(c *call) { pairPlain(c, rows) })
 				}
 			})
 		}

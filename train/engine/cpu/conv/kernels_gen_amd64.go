@@ -6,6 +6,7 @@ package conv
 
 const (
 	outerTile512   = 28
+	pairTile512    = 14
 	outerTile256   = 6
 	sweepTile512   = 26
 	patchCols512   = 5
@@ -157,6 +158,82 @@ func outer27AVX512(c *call)
 
 //go:noescape
 func outer28AVX512(c *call)
+
+// pairAVX512 is pairPlain for up to pairTile512 rows.
+func pairAVX512(c *call, tile int) {
+	switch tile {
+	case 1:
+		pair1AVX512(c)
+	case 2:
+		pair2AVX512(c)
+	case 3:
+		pair3AVX512(c)
+	case 4:
+		pair4AVX512(c)
+	case 5:
+		pair5AVX512(c)
+	case 6:
+		pair6AVX512(c)
+	case 7:
+		pair7AVX512(c)
+	case 8:
+		pair8AVX512(c)
+	case 9:
+		pair9AVX512(c)
+	case 10:
+		pair10AVX512(c)
+	case 11:
+		pair11AVX512(c)
+	case 12:
+		pair12AVX512(c)
+	case 13:
+		pair13AVX512(c)
+	case 14:
+		pair14AVX512(c)
+	}
+}
+
+//go:noescape
+func pair1AVX512(c *call)
+
+//go:noescape
+func pair2AVX512(c *call)
+
+//go:noescape
+func pair3AVX512(c *call)
+
+//go:noescape
+func pair4AVX512(c *call)
+
+//go:noescape
+func pair5AVX512(c *call)
+
+//go:noescape
+func pair6AVX512(c *call)
+
+//go:noescape
+func pair7AVX512(c *call)
+
+//go:noescape
+func pair8AVX512(c *call)
+
+//go:noescape
+func pair9AVX512(c *call)
+
+//go:noescape
+func pair10AVX512(c *call)
+
+//go:noescape
+func pair11AVX512(c *call)
+
+//go:noescape
+func pair12AVX512(c *call)
+
+//go:noescape
+func pair13AVX512(c *call)
+
+//go:noescape
+func pair14AVX512(c *call)
 
 // outerAVX2 is outerPlain for up to outerTile256 rows.
 func outerAVX2(c *call, tile int) {

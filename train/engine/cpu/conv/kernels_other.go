@@ -6,6 +6,10 @@ func (l level) tile() int { return portableTile }
 
 func (l level) outer(c *call, rows int) { outerPortable(c, rows) }
 
+func (l level) pairTile() int { return 0 }
+
+func (l level) pair(c *call, rows int) { pairPlain(c, rows) }
+
 func (l level) sweepTile() int { return 0 }
 
 func (l level) sweep(c *call, rows int) { sweepPlain(c, rows) }

@@ -13,7 +13,7 @@ type Converter struct {
 }
 
 // ToBlocked writes x, plain [n][c][D][H][W] with size voxels each, in blocks:
-// [n][blocks][D][H][W][16]. Channels that pad the last block are zero.
+// [n][blocks][D][H][W][16]. Lanes that are no channel are left alone.
 func (c *Converter) ToBlocked(dst, x []float32, n, channels, size int) {
 	c.convert(dst, x, n, channels, size, true)
 }
@@ -55,9 +55,6 @@ func (v *conversion) Do(task, _ int) {
 	used := min(Lanes, v.c-b*Lanes)
 	blocked := v.blocked[(block*v.size+from)*Lanes:][:count*Lanes]
 	plain := v.plain[(n*v.c+b*Lanes)*v.size+from:]
-	if v.block && used < Lanes {
-		clearPadding(blocked, used)
-	}
 	// Of 128 voxels all channels stay in the cache.
 	for i := 0; i < count; i += 128 {
 		here := min(128, count-i)

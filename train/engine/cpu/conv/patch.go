@@ -82,14 +82,12 @@ func (g *gather) plane(s *scratch, n, d, to int) {
 		}
 		g.level.patch(c, p.groups, p.cols)
 	}
-	if used := g.to - to*Lanes; used < Lanes {
-		clearPadding(dst, used)
-	}
 }
 
 // planes lists the input planes that output plane d reads, and their weights.
 func (g *gather) planes(s *scratch, n, d int) {
 	from := ceilDiv(g.from, g.block)
+	s.rows = s.rows[:0]
 	for b := range from {
 		for _, l := range g.d[d] {
 			s.rows = append(s.rows, tap{

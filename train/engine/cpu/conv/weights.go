@@ -1,5 +1,12 @@
 package conv
 
+import (
+	"slices"
+
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/isa"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu/vec"
+)
+
 // slabs is how many parts the rows of dy are cut into where there is one pair
 // of blocks of channels: each part has its own sum, and the sums are added in
 // pairs, so that the order does not depend on workers.
@@ -9,82 +16,132 @@ const slabs = 32
 // of the rows of dy and a pair of blocks of channels,
 //
 //	dw[k][i][0:16] += sum over voxels of x[voxel + k][i] dy[voxel][0:16]
+//
+// or, swapped, with the vectors of x and the scalars of dy. Which of the two has
+// the vectors is settled by where fewer lanes are idle.
 type weights struct {
 	level   level
+	unit    vec.Unit
 	shape   Shape
 	out     [3]int
 	block   int // channels in a block of x
+	swapped bool
 	rows    int // rows of dy: N D H
 	slabs   int
 	chunk   int // rows at a time, which stay in the cache
 	d, h    [][]link
-	w       []span // for each kw
+	w       []span    // for each kw
+	parts   []segment // of a row, where taps are summed together
+	lines   [][2]int  // plain: ranges of kh that rows of dy read through
 	weave   bool
 	left    int // weave: whether the outermost columns exist
 	right   int
 	scratch []*scratch
-	ones    [Lanes]float32
 
 	x, dy, work []float32
 	reduce      reduction
 	unpack      unpacking
 }
 
-// span is a range of outputs along an axis and the input that the first reads.
+// span is a range of vectors along W and the scalar that the first meets.
 type span struct{ lo, hi, src int }
 
+// segment is a range of vectors along W that meet scalars through the taps k0
+// to k1, and the scalar that the first meets through k0.
+type segment struct {
+	span
+	k0, k1 int
+}
+
 func (g *weights) prepare(s Shape, l level, scratch []*scratch) {
-	*g = weights{level: l, shape: s, out: s.out(), block: Lanes, scratch: scratch}
+	*g = weights{level: l, unit: vec.New(isa.Level(l)), shape: s, out: s.out(), block: Lanes, scratch: scratch}
 	if s.PlainInput {
 		g.block = 1
 	}
-	g.ones[0] = 1
 	g.d = links(forwardSeries(s, 0), g.out[0], s.In[0])
 	g.h = links(forwardSeries(s, 1), g.out[1], s.In[1])
-	g.w = spans(forwardSeries(s, 2)[0], s.In[2])
+	for _, l := range g.h {
+		if len(l) > 0 {
+			line := [2]int{l[0].k, l[len(l)-1].k + 1}
+			if !slices.Contains(g.lines, line) {
+				g.lines = append(g.lines, line)
+			}
+		}
+	}
 	first := -s.Pad[2]
-	g.weave = l.sweepTile() > 0 && g.block == Lanes && len(g.w) == 3 && s.Stride[2] == 1 &&
+	g.weave = l.sweepTile() > 0 && g.block == Lanes && s.Kernel[2] == 3 && s.Stride[2] == 1 &&
 		s.Dilation[2] == 1 && g.out[2] >= 2 && first >= -1
 	g.left, g.right = flag(first >= 0), flag(first+g.out[2]+1 < s.In[2])
+	g.swapped = g.block == Lanes && !g.weave && s.Stride[2] == 1 && s.Cout*blocks(s.Cin)*4 < s.Cin*blocks(s.Cout)*3
+	g.spans()
 	g.rows = s.N * g.out[0] * g.out[1]
 	g.slabs = max(1, min(slabs/g.pairs(), g.rows/4))
 	g.chunk = max(1, min(g.rows, 128<<10/(g.out[2]*Lanes*4)))
-	if s.PlainInput {
-		for _, sc := range scratch {
-			sc.stage = make([]float32, g.stageSize())
-		}
-	}
 	g.reduce.weights, g.unpack.weights = g, g
 }
 
-// spans lists, for each tap, the outputs it serves.
-func spans(s series, size int) []span {
-	out := make([]span, len(s.at))
-	for k, at := range s.at {
-		a, b := 0, s.count
-		for a < b && at+a*s.srcStep < 0 {
-			a++
-		}
-		for a < b && at+(b-1)*s.srcStep >= size {
-			b--
-		}
-		out[k] = span{a, b, at + a*s.srcStep}
+// spans lists what meets along W. Vector t meets, through tap k, the scalar
+// t a + b + k c.
+func (g *weights) spans() {
+	s := g.shape
+	a, b, c := s.Stride[2], -s.Pad[2], s.Dilation[2]
+	vectors, scalars := g.out[2], s.In[2]
+	if g.swapped {
+		a, b, c = 1, s.Pad[2], -s.Dilation[2]
+		vectors, scalars = scalars, vectors
 	}
-	return out
+	met := make([][2]int, vectors)
+	for k := range s.Kernel[2] {
+		w := span{hi: -1}
+		for t := range vectors {
+			if at := t*a + b + k*c; at >= 0 && at < scalars {
+				if w.hi < 0 {
+					w.lo, w.src = t, at
+				}
+				w.hi = t + 1
+				if met[t][1] == 0 {
+					met[t][0] = k
+				}
+				met[t][1] = k + 1
+			}
+		}
+		g.w = append(g.w, w)
+	}
+	for t, k := range met {
+		switch {
+		case k[1] == 0: // meets padding only
+		case t > 0 && k == met[t-1]:
+			g.parts[len(g.parts)-1].hi = t + 1
+		default:
+			g.parts = append(g.parts, segment{span{t, t + 1, t*a + b + k[0]*c}, k[0], k[1]})
+		}
+	}
 }
 
-// pairs is the number of pairs of blocks; plain input is one block.
-func (g *weights) pairs() int { return blocks(g.shape.Cout) * g.sources() }
+// vectors and scalars are how many blocks of channels either side has; plain
+// input is one.
+func (g *weights) vectors() int {
+	if g.swapped {
+		return blocks(g.shape.Cin)
+	}
+	return blocks(g.shape.Cout)
+}
 
-func (g *weights) sources() int {
-	if g.block == 1 {
+func (g *weights) scalars() int {
+	switch {
+	case g.block == 1:
 		return 1
+	case g.swapped:
+		return blocks(g.shape.Cout)
 	}
 	return blocks(g.shape.Cin)
 }
 
+// pairs is the number of pairs of blocks.
+func (g *weights) pairs() int { return g.vectors() * g.scalars() }
+
 // pairSize is how many floats the sum of a pair takes: [kd][kh][kw][16][16],
-// and [kw][Cin][kd][kh][16] where the input is plain.
+// the vectors last, and [Cin][kd][kh][kw][16] where the input is plain.
 func (g *weights) pairSize() int {
 	k := volume(g.shape.Kernel) * Lanes
 	if g.block == 1 {
@@ -105,47 +162,54 @@ func (g *weights) Do(task, worker int) {
 	s := g.scratch[worker]
 	pair := task % g.pairs()
 	slab := g.work[task/g.pairs()*g.slabSize():][:g.slabSize()]
-	to, from := pair/g.sources(), pair%g.sources()
+	vector, scalar := pair/g.scalars(), pair%g.scalars()
+	to, from := vector, scalar
+	if g.swapped {
+		to, from = from, to
+	}
 	sum := slab[pair*g.pairSize():][:g.pairSize()]
 	clear(sum)
 	r0, r1 := task/g.pairs()*g.rows/g.slabs, (task/g.pairs()+1)*g.rows/g.slabs
 	if from == 0 {
-		bias := slab[g.pairs()*g.pairSize()+to*Lanes:][:Lanes]
-		clear(bias)
-		g.sumBias(s, bias, to, r0, r1)
+		g.sumBias(slab[g.pairs()*g.pairSize()+to*Lanes:][:Lanes], to, r0, r1)
 	}
-	if g.block == 1 {
-		for r := r0; r < r1; r++ {
-			g.stageRow(s.stage, r)
-			g.fewChannels(s, sum, to, r)
-		}
-		return
-	}
-	used := min(Lanes, g.shape.Cin-from*Lanes)
 	for lo := r0; lo < r1; lo += g.chunk {
 		hi := min(lo+g.chunk, r1)
 		for kd := range g.shape.Kernel[0] {
+			if g.block == 1 {
+				g.plain(s, sum, to, kd, lo, hi)
+				continue
+			}
 			for kh := range g.shape.Kernel[1] {
 				g.list(s, from, to, kd, kh, lo, hi)
-				g.taps(s, sum[(kd*g.shape.Kernel[1]+kh)*g.shape.Kernel[2]*Lanes*Lanes:], used)
+				g.taps(s, sum[(kd*g.shape.Kernel[1]+kh)*g.shape.Kernel[2]*Lanes*Lanes:], scalar)
 			}
 		}
 	}
 }
 
-// list lists, for the rows lo..hi of dy that read x through kd, kh, where x and
-// dy start.
+// place returns the sample and the place along D and H of row r of dy.
+func (g *weights) place(r int) (n, d, h int) {
+	return r / g.out[1] / g.out[0], r / g.out[1] % g.out[0], r % g.out[1]
+}
+
+// list lists, for the rows lo..hi of dy that read x through kd, kh, where the
+// scalars and the vectors start.
 func (g *weights) list(s *scratch, from, to, kd, kh, lo, hi int) {
 	s.rows = s.rows[:0]
-	in, sources := g.shape.In, g.sources()
+	in := g.shape.In
 	for r := lo; r < hi; r++ {
-		h, d, n := r%g.out[1], r/g.out[1]%g.out[0], r/g.out[1]/g.out[0]
+		n, d, h := g.place(r)
 		id, ih := source(g.d[d], kd), source(g.h[h], kh)
 		if id < 0 || ih < 0 {
 			continue
 		}
-		x := (((n*sources+from)*in[0]+id)*in[1] + ih) * in[2]
-		s.rows = append(s.rows, tap{x: x * Lanes * 4, v: g.rowOf(n, to, d, h) * 4})
+		x := (((n*blocks(g.shape.Cin)+from)*in[0]+id)*in[1] + ih) * in[2]
+		row := tap{x: x * Lanes * 4, v: g.rowOf(n, to, d, h) * 4}
+		if g.swapped {
+			row.x, row.v = row.v, row.x
+		}
+		s.rows = append(s.rows, row)
 	}
 }
 
@@ -165,40 +229,69 @@ func source(links []link, k int) int {
 }
 
 // taps adds the listed rows to the sums of all kw.
-func (g *weights) taps(s *scratch, sum []float32, used int) {
+func (g *weights) taps(s *scratch, sum []float32, scalar int) {
 	if len(s.rows) == 0 {
 		return
 	}
 	c := &s.c
-	c.x, c.v, c.init = &g.x[0], &g.dy[0], nil
+	scalars, vectors, channels, stride := g.x, g.dy, g.shape.Cin, g.shape.Stride[2]
+	if g.swapped {
+		scalars, vectors, channels, stride = g.dy, g.x, g.shape.Cout, 1
+	}
+	used := min(Lanes, channels-scalar*Lanes)
+	c.x, c.v, c.init = &scalars[0], &vectors[0], nil
 	if g.weave {
-		s.taps = s.taps[:0]
-		for _, r := range s.rows {
-			s.taps = append(s.taps, tap{r.x - g.shape.Pad[2]*Lanes*4, r.v, g.out[2]})
+		g.woven(s, sum, used)
+		return
+	}
+	c.step, c.xi, c.xl = Lanes*4, 4, stride*Lanes*4
+	if most := g.level.patchTile(used); most > 1 && len(g.w) > 1 {
+		// Few channels: the taps along W are summed together.
+		c.group, c.xg = Lanes*Lanes*4, g.shape.Dilation[2]*Lanes*4
+		if g.swapped {
+			c.xg = -c.xg
 		}
-		c.taps, c.n, c.step = &s.taps[0], len(s.taps), Lanes*Lanes*4
-		c.left, c.right = g.left, g.right
-		for i := 0; i < used; i += 8 {
-			c.dst, c.x = &sum[i*Lanes], &g.x[i]
-			g.level.weave(c)
+		for _, p := range g.parts {
+			for k := p.k0; k < p.k1; k += most {
+				groups := min(most, p.k1-k)
+				g.meet(s, p.span, (k-p.k0)*c.xg, Lanes*4)
+				c.x, c.dst = &scalars[0], &sum[k*Lanes*Lanes]
+				g.level.patch(c, groups, used)
+			}
 		}
 		return
 	}
 	for k, w := range g.w {
-		if w.lo == w.hi {
+		if w.lo >= w.hi {
 			continue
 		}
-		s.taps = s.taps[:0]
-		for _, r := range s.rows {
-			s.taps = append(s.taps, tap{r.x + w.src*Lanes*4, r.v + w.lo*Lanes*4, w.hi - w.lo})
-		}
-		c.taps, c.n = &s.taps[0], len(s.taps)
-		c.step, c.xi, c.xl = Lanes*4, 4, g.shape.Stride[2]*Lanes*4
-		g.strips(c, sum[k*Lanes*Lanes:], g.x, used)
+		g.meet(s, w, 0, Lanes*4)
+		g.strips(c, sum[k*Lanes*Lanes:], scalars, used)
 	}
 }
 
-// strips runs outer for rows consecutive rows of x and of sum.
+// meet makes the taps of the listed rows: vectors lo to hi, from the scalar
+// src on and some bytes further, of a size each.
+func (g *weights) meet(s *scratch, w span, further, size int) {
+	s.taps = s.taps[:0]
+	for _, r := range s.rows {
+		s.taps = append(s.taps, tap{r.x + w.src*size + further, r.v + w.lo*Lanes*4, w.hi - w.lo})
+	}
+	s.c.taps, s.c.n = &s.taps[0], len(s.taps)
+}
+
+// woven is taps for three kw at distance one.
+func (g *weights) woven(s *scratch, sum []float32, used int) {
+	c := &s.c
+	g.meet(s, span{0, g.out[2], -g.shape.Pad[2]}, 0, Lanes*4)
+	c.step, c.left, c.right = Lanes*Lanes*4, g.left, g.right
+	for i := 0; i < used; i += 8 {
+		c.dst, c.x = &sum[i*Lanes], &g.x[i]
+		g.level.weave(c)
+	}
+}
+
+// strips runs outer for rows consecutive scalars and rows of sum.
 func (g *weights) strips(c *call, sum, x []float32, rows int) {
 	parts := ceilDiv(rows, g.level.tile())
 	for p := range parts {
@@ -208,63 +301,71 @@ func (g *weights) strips(c *call, sum, x []float32, rows int) {
 	}
 }
 
-// sumBias adds the rows of dy: outer products with 1.
-func (g *weights) sumBias(s *scratch, bias []float32, to, r0, r1 int) {
-	s.taps = s.taps[:0]
-	for r := r0; r < r1; r++ {
-		h, d, n := r%g.out[1], r/g.out[1]%g.out[0], r/g.out[1]/g.out[0]
-		s.taps = append(s.taps, tap{0, g.rowOf(n, to, d, h) * 4, g.out[2]})
-	}
-	s.c.taps, s.c.n = &s.taps[0], len(s.taps)
-	s.c.dst, s.c.step, s.c.init = &bias[0], 0, nil
-	s.c.x, s.c.v, s.c.xi, s.c.xl = &g.ones[0], &g.dy[0], 0, 0
-	g.level.outer(&s.c, 1)
-}
-
-// stageSize is how many floats a padded row of x takes with all the channels
-// and the taps along D and H of a voxel beside each other.
-func (g *weights) stageSize() int {
-	return (g.shape.In[2] + 2*g.shape.Pad[2]) * g.lines()
-}
-
-func (g *weights) lines() int { return g.shape.Cin * g.shape.Kernel[0] * g.shape.Kernel[1] }
-
-// stageRow gathers what row r of dy reads: stage[w][channel, kd, kh].
-func (g *weights) stageRow(stage []float32, r int) {
-	in, k, lines := g.shape.In, g.shape.Kernel, g.lines()
-	h, d, n := r%g.out[1], r/g.out[1]%g.out[0], r/g.out[1]/g.out[0]
-	clear(stage)
-	stage = stage[g.shape.Pad[2]*lines:]
+// plain adds rows of dy to the sums of all channels, kh and kw of a plain
+// input: rows that read through the same kh together.
+func (g *weights) plain(s *scratch, sum []float32, to, kd, lo, hi int) {
+	in, k := g.shape.In, g.shape.Kernel
+	c := &s.c
+	c.v, c.init = &g.dy[0], nil
+	c.step, c.group = Lanes*4, k[2]*Lanes*4
+	c.xi, c.xg, c.xl = g.shape.Dilation[2]*4, g.shape.Dilation[1]*in[2]*4, g.shape.Stride[2]*4
 	for ch := range g.shape.Cin {
-		for _, ld := range g.d[d] {
-			for _, lh := range g.h[h] {
-				row := g.x[(((n*g.shape.Cin+ch)*in[0]+ld.src)*in[1]+lh.src)*in[2]:][:in[2]]
-				to := stage[(ch*k[0]+ld.k)*k[1]+lh.k:]
-				for w, v := range row {
-					to[w*lines] = v
+		for _, line := range g.lines {
+			s.rows = s.rows[:0]
+			for r := lo; r < hi; r++ {
+				n, d, h := g.place(r)
+				id := source(g.d[d], kd)
+				if l := g.h[h]; id >= 0 && len(l) > 0 && l[0].k == line[0] && l[len(l)-1].k+1 == line[1] {
+					x := (((n*g.shape.Cin+ch)*in[0]+id)*in[1] + l[0].src) * in[2]
+					s.rows = append(s.rows, tap{x: x * 4, v: g.rowOf(n, to, d, h) * 4})
+				}
+			}
+			if len(s.rows) > 0 {
+				g.rectangles(s, sum[(ch*k[0]+kd)*k[1]*k[2]*Lanes:], line)
+			}
+		}
+	}
+}
+
+// rectangles adds the listed rows, which read through a range of kh, to the sums
+// of kh by kw.
+func (g *weights) rectangles(s *scratch, sum []float32, line [2]int) {
+	c := &s.c
+	for _, p := range g.parts {
+		g.meet(s, p.span, 0, 4)
+		for k := p.k0; k < p.k1; k += widest {
+			cols := min(widest, p.k1-k)
+			most := max(1, g.level.patchTile(cols))
+			for l := line[0]; l < line[1]; l += most {
+				c.x = at(&g.x[0], (k-p.k0)*c.xi+(l-line[0])*c.xg)
+				c.dst = &sum[(l*g.shape.Kernel[2]+k)*Lanes]
+				if most == 1 {
+					g.level.outer(c, cols)
+				} else {
+					g.level.patch(c, min(most, line[1]-l), cols)
 				}
 			}
 		}
 	}
 }
 
-// fewChannels adds a staged row to the sums. Padding is staged as zeros, which
-// a NaN in dy turns to NaN.
-func (g *weights) fewChannels(s *scratch, sum []float32, to, r int) {
-	h, d, n := r%g.out[1], r/g.out[1]%g.out[0], r/g.out[1]/g.out[0]
-	c := &s.c
-	s.taps = append(s.taps[:0], tap{0, 0, g.out[2]})
-	c.taps, c.n, c.init = &s.taps[0], 1, nil
-	c.v = &g.dy[g.rowOf(n, to, d, h)]
-	lines := g.lines()
-	c.step, c.xi, c.xl = Lanes*4, 4, g.shape.Stride[2]*lines*4
-	if g.shape.Dilation[2] == 1 {
-		// Lines of the next kw follow those of this one.
-		g.strips(c, sum, s.stage, lines*g.shape.Kernel[2])
-		return
+// widest is how many kw of a plain input are summed together at most.
+const widest = 5
+
+// sumBias sums rows of dy.
+func (g *weights) sumBias(bias []float32, to, r0, r1 int) {
+	var all, part [Lanes]float64
+	for r := r0; r < r1; {
+		n, d, h := g.place(r)
+		end := min(r1, (n+1)*g.out[0]*g.out[1]) // rows of a sample follow each other
+		g.unit.LaneTotal(&part, g.dy[g.rowOf(n, to, d, h):][:(end-r)*g.out[2]*Lanes])
+		for j, v := range part {
+			all[j] += v
+		}
+		r = end
 	}
-	for k := range g.shape.Kernel[2] {
-		g.strips(c, sum[k*lines*Lanes:], s.stage[k*g.shape.Dilation[2]*lines:], lines)
+	for j, v := range all {
+		bias[j] = float32(v)
 	}
 }
 
@@ -280,15 +381,9 @@ func (r *reduction) Do(task, _ int) {
 	lo, hi := task*strip, min((task+1)*strip, r.slabSize())
 	for d := 1; d < r.slabs; d *= 2 {
 		for s := 0; s+d < r.slabs; s += 2 * d {
-			add(r.work[s*r.slabSize()+lo:s*r.slabSize()+hi], r.work[(s+d)*r.slabSize()+lo:])
+			a, b := r.work[s*r.slabSize()+lo:s*r.slabSize()+hi], r.work[(s+d)*r.slabSize()+lo:][:hi-lo]
+			r.unit.Add(a, a, b)
 		}
-	}
-}
-
-func add(dst, x []float32) {
-	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] += x[i]
 	}
 }
 
@@ -302,21 +397,18 @@ type unpacking struct {
 func (u *unpacking) Do(task, _ int) {
 	s, k := u.shape, volume(u.shape.Kernel)
 	src := u.work[task*u.pairSize():][:u.pairSize()]
-	o0, i0 := task/u.sources()*Lanes, task%u.sources()*u.block
-	rows := min(Lanes, s.Cout-o0)
-	if u.block == 1 {
-		kw, dh := s.Kernel[2], s.Kernel[0]*s.Kernel[1]
-		for i := range s.Cin {
-			for t := range k {
-				for o, v := range src[(t%kw*u.lines()+i*dh+t/kw)*Lanes:][:rows] {
-					u.dw[((o0+o)*s.Cin+i)*k+t] = v
-				}
-			}
+	vector, scalar := task/u.scalars()*Lanes, task%u.scalars()*Lanes
+	switch {
+	case u.block == 1:
+		u.level.turn(&u.dw[vector*s.Cin*k], s.Cin*k, &src[0], Lanes, s.Cin*k, min(Lanes, s.Cout-vector))
+	case u.swapped:
+		for o := range min(Lanes, s.Cout-scalar) {
+			u.level.turn(&u.dw[((scalar+o)*s.Cin+vector)*k], k, &src[o*Lanes], Lanes*Lanes, k, min(Lanes, s.Cin-vector))
 		}
-		return
-	}
-	for i := range min(Lanes, s.Cin-i0) {
-		u.level.turn(&u.dw[(o0*s.Cin+i0+i)*k], s.Cin*k, &src[i*Lanes], Lanes*Lanes, k, rows)
+	default:
+		for i := range min(Lanes, s.Cin-scalar) {
+			u.level.turn(&u.dw[(vector*s.Cin+scalar+i)*k], s.Cin*k, &src[i*Lanes], Lanes*Lanes, k, min(Lanes, s.Cout-vector))
+		}
 	}
 }
 
