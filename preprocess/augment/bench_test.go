@@ -143,6 +143,8 @@ func BenchmarkStages(b *testing.B) {
 	features, err := augment.Features(1, augment.FeatureOptions{Gain: 0.5, Stretch: 0.1, Shift: 2, Noise: 0.1, Frames: 3, Coefs: 3, Pool: &pool})
 	must(b, features, err)
 	intensity := augment.Intensity{Noise: always(0.01, 0.1), Brightness: always(0.8, 1.2), Offset: always(-0.1, 0.1), Contrast: always(0.7, 1.3), Gamma: always(0.7, 1.5)}
+	everywhere := intensity
+	everywhere.All = true
 	geometry := augment.Geometry{Flip: [3]float64{0.5, 0.5, 0.5}, Zoom: always(0.9, 1.1), Rotate: always(-15, 15), Shift: [3]float64{2, 4, 4}}
 	for _, bc := range []struct {
 		name  string
@@ -160,6 +162,7 @@ func BenchmarkStages(b *testing.B) {
 		{"volume 4x32x64x64 gamma", volume(augment.VolumeOptions{Intensity: augment.Intensity{Gamma: intensity.Gamma}}), brain(1, 4, 32, 64, 64)},
 		{"volume 4x32x64x64 intensity", volume(augment.VolumeOptions{Intensity: intensity}), brain(1, 4, 32, 64, 64)},
 		{"volume 4x32x64x64 all", volume(augment.VolumeOptions{Geometry: geometry, Intensity: intensity}), brain(1, 4, 32, 64, 64)},
+		{"volume 4x32x64x64 all, no air", volume(augment.VolumeOptions{Geometry: geometry, Intensity: everywhere}), brain(1, 4, 32, 64, 64)},
 	} {
 		b.Run(bc.name, func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 2))
