@@ -94,6 +94,28 @@ func (t *Tape) Temp(values []float32, l tensor.Layout, shape ...int) *Var {
 	return &Var{Value: x}
 }
 
+// Parts returns a plain constant that the tape frees, of count parts of equal
+// size after each other, which fill writes one by one. Where the size allows it,
+// the host needs memory for one alone.
+func (t *Tape) Parts(count int, fill func(i int, part []float32), shape ...int) *Var {
+	x := t.Buffer(shape...)
+	size := x.Shape.Len() / count
+	if size%engine.Align != 0 {
+		all := make([]float32, x.Shape.Len())
+		for i := range count {
+			fill(i, all[i*size:][:size])
+		}
+		t.Engine.Write(x, all)
+		return &Var{Value: x}
+	}
+	part := make([]float32, size)
+	for i := range count {
+		fill(i, part)
+		t.Engine.Write(t.Engine.Slice(x, i*size, tensor.Shape{size}), part)
+	}
+	return &Var{Value: x}
+}
+
 // Buffer returns a plain tensor that the tape frees on Reset.
 func (t *Tape) Buffer(shape ...int) *engine.Tensor {
 	x := t.Engine.New(shape, tensor.Plain)

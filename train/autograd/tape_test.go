@@ -276,3 +276,25 @@ func TestErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestParts holds that parts stand after each other, whether or not they begin
+// where a device's slices may.
+func TestParts(t *testing.T) {
+	for _, size := range []int{3, engine.Align} {
+		b := newTestBench()
+		x := b.tape.Parts(4, func(i int, part []float32) {
+			for k := range part {
+				part[k] = float32(i*len(part) + k)
+			}
+		}, 2, 2, size)
+		for i, v := range b.read(t, x.Value) {
+			if v != float32(i) {
+				t.Fatalf("parts of %d: value %d is %v", size, i, v)
+			}
+		}
+		b.tape.Reset()
+		if now := b.eng.Memory().InUse; now != 0 {
+			t.Errorf("parts of %d: %d bytes are in use", size, now)
+		}
+	}
+}

@@ -65,16 +65,14 @@ func (r Regions) On(t *autograd.Tape, logits *autograd.Var, targets []ingest.Lab
 		return autograd.Loss{}, fmt.Errorf("loss: logits %v do not fit %d targets of %d regions", s, want[0], want[1])
 	}
 	voxels := s.Voxels()
-	masks := make([]float32, s.Len())
 	for n, l := range targets {
 		if len(l.Data) != voxels {
 			return autograd.Loss{}, fmt.Errorf("loss: sample %d of the batch has a target of %d voxels, the logits have %d", n, len(l.Data), voxels)
 		}
-		for c, classes := range r.Classes {
-			mark(masks[(n*len(r.Classes)+c)*voxels:][:voxels], l.Data, classes)
-		}
 	}
-	target := t.Temp(masks, tensor.Plain, s...).Value
+	target := t.Parts(want[0]*want[1], func(i int, mask []float32) {
+		mark(mask, targets[i/want[1]].Data, r.Classes[i%want[1]])
+	}, s...).Value
 	return t.Regions(logits, target, func(sums []float32) (float64, []float32) {
 		return dice(sums, s[0], s[1], voxels)
 	}), t.Err()

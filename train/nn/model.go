@@ -74,13 +74,10 @@ func (b Batch) Stack(t *autograd.Tape, places []int, blank int) *autograd.Var {
 	at := func(place int) ingest.Array { return b.Inputs[place/b.Modalities()][place%b.Modalities()] }
 	first := at(places[0])
 	size := first.Len()
-	values := make([]float32, (len(places)+blank)*size)
-	for i, p := range places {
-		a := at(p)
-		if !tensor.Shape(a.Shape).Equal(first.Shape) || len(a.Data) != size {
+	for _, p := range places {
+		if a := at(p); !tensor.Shape(a.Shape).Equal(first.Shape) || len(a.Data) != size {
 			return t.Fail(fmt.Errorf("nn: an input of %v beside one of %v", tensor.Shape(a.Shape), tensor.Shape(first.Shape)))
 		}
-		copy(values[i*size:], a.Data)
 	}
 	shape := []int{len(places) + blank, 1}
 	switch len(first.Shape) {
@@ -90,7 +87,12 @@ func (b Batch) Stack(t *autograd.Tape, places []int, blank int) *autograd.Var {
 	default:
 		return t.Fail(fmt.Errorf("nn: an input of shape %v: want H x W or D x H x W", tensor.Shape(first.Shape)))
 	}
-	return t.Temp(values, tensor.Plain, append(shape, first.Shape...)...)
+	return t.Parts(len(places)+blank, func(i int, part []float32) {
+		clear(part)
+		if i < len(places) {
+			copy(part, at(places[i]).Data)
+		}
+	}, append(shape, first.Shape...)...)
 }
 
 // Spread returns, for each of n places, where it stands in places, or other.
