@@ -148,7 +148,7 @@ func (j *Job) train(ctx context.Context, r *rundir.Run, s Spec, t *train.Trainer
 		return t.State(), err
 	}
 	defer func() { err = errors.Join(err, log.close()) }()
-	var show io.Writer = io.Discard
+	show := io.Discard
 	if !j.Quiet {
 		show = j.Talk
 	}

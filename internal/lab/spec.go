@@ -96,7 +96,10 @@ func (s *Spec) classification(name string) {
 	s.Train.Meta.LR, s.Train.Meta.Decay, s.Train.MetaBatch = 1e-2, 1e-2, 32
 	s.Input = InputPublished
 	if name == "best" {
-		s.Input, s.Augment = InputStandard, "digits"
+		// Chosen on training and held-out pairs alone, in 7 folds: docs/results.md.
+		s.Input, s.Augment, s.Smoothing = InputStandard, "digits", .1
+		s.Model.Deep = true
+		s.Train.Schedule = optim.Schedule{Kind: "cosine", LR: 1e-3}
 	}
 }
 
