@@ -33,6 +33,7 @@ type grammar struct {
 // app is what every command is given.
 type app struct {
 	ctx      context.Context
+	args     []string
 	stdout   io.Writer // data
 	stderr   io.Writer // talk
 	registry *datasets.Registry
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Description: "Streaming preprocessing for research where some modalities are missing: files in, Arrow shards out.",
 		Grammar:     &grammar{},
 		Vars:        map[string]string{"mfccs": strings.Join(mfcc.Names(), ", "), "activations": activations},
-		Bind:        []any{&app{ctx, stdout, stderr, registry}, shardcli.IO{Ctx: ctx, Stdout: stdout, Stderr: stderr}},
+		Bind:        []any{&app{ctx, args, stdout, stderr, registry}, shardcli.IO{Ctx: ctx, Stdout: stdout, Stderr: stderr}},
 		Code:        shardcli.Code,
 	}.Run(ctx, args, stdout, stderr)
 }

@@ -182,7 +182,8 @@ func (c *trainCmd) Run(a *app) error {
 	}
 	defer e.Close()
 	j := &lab.Job{Registry: a.registry, Data: c.Data, Dir: c.Dir, Engine: e, Workers: workers(c.Workers), Talk: a.stderr,
-		Quiet: c.Quiet, Now: time.Now, Every: c.Checkpoint, Watch: c.Watch, Events: c.Events}
+		Quiet: c.Quiet, Now: time.Now, Every: c.Checkpoint, Watch: c.Watch, Events: c.Events,
+		Picture: 10 * time.Second, Command: "lacuna " + lab.CommandLine(a.args)}
 	var state train.State
 	if c.Resume {
 		state, err = j.Resume(a.ctx)
@@ -195,6 +196,6 @@ func (c *trainCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s: %d steps; judge it with lacuna validate %s\n", c.Dir, state.Step, c.Dir)
+	fmt.Fprintf(a.stdout, "%s: %d steps, curves in %s; judge it with lacuna validate %s\n", c.Dir, state.Step, filepath.Join(c.Dir, lab.ReportName), c.Dir)
 	return nil
 }

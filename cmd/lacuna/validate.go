@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -61,12 +60,12 @@ func (c *validateCmd) Run(a *app) error {
 		return err
 	}
 	var bar *progress.Bar
-	j := lab.Judge{Registry: a.registry, Engine: e, Dir: c.Dir, Data: c.Data, Split: sp, Combos: c.Combos,
+	j := lab.Judge{Registry: a.registry, Engine: e, Dir: c.Dir, Data: c.Data, Split: sp, Combos: c.Combos, Examples: c.Out,
 		OnOpen: func(n int) { bar = progress.New(a.stderr, "validate "+filepath.Base(c.Dir), "subject", n, time.Now) },
 		OnDone: func(ingest.Key) { bar.Add(1) },
 	}
 	if c.NIfTI {
-		j.OnLabels = func(m *validate.LabelMap, widest bool) error { return c.labels(m, widest) }
+		j.OnLabels = c.labels
 	}
 	r, err := j.Run(a.ctx)
 	if bar != nil {
@@ -75,48 +74,27 @@ func (c *validateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := c.tables(r); err != nil {
+	if err := errors.Join(lab.WriteTables(c.Out, r), lab.WriteReport(c.Dir, a.registry)); err != nil {
 		return err
 	}
 	if c.JSON {
 		return writeJSON(a.stdout, r)
 	}
-	brief := *r
-	brief.Items, brief.Cases = nil, nil
-	if err := validate.WriteMarkdown(a.stdout, &brief); err != nil {
+	if err := lab.WriteSummary(a.stdout, r); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "tables in %s\n", c.Out)
+	fmt.Fprintf(a.stderr, "all tables: %s; for people: %s\n", c.Out, filepath.Join(c.Dir, lab.ReportName))
 	return nil
 }
 
-// tables writes the report's files.
-func (c *validateCmd) tables(r *validate.Report) error {
-	var md, csv bytes.Buffer
-	if err := errors.Join(validate.WriteMarkdown(&md, r), validate.WriteCSV(&csv, r)); err != nil {
-		return err
-	}
-	brief := *r
-	brief.Items, brief.Cases = nil, nil // the CSV has them
-	text, err := json.MarshalIndent(&brief, "", "  ")
-	if err != nil {
-		return err
-	}
-	for name, b := range map[string][]byte{"report.md": md.Bytes(), "predictions.csv": csv.Bytes(), "report.json": append(text, '\n')} {
-		if err := atomicfile.WriteFile(filepath.Join(c.Out, name), b, 0o666); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// labels writes a label map of the largest combination.
-func (c *validateCmd) labels(m *validate.LabelMap, widest bool) error {
+// labels writes a label map of the largest combination, in the numbers of the
+// case's own files.
+func (c *validateCmd) labels(m *validate.LabelMap, widest bool, numbers []uint8) error {
 	if !widest {
 		return nil
 	}
 	var b bytes.Buffer
-	if err := m.EncodeNIfTI(&b, nil); err != nil {
+	if err := m.EncodeNIfTI(&b, numbers); err != nil {
 		return err
 	}
 	return atomicfile.WriteFile(filepath.Join(c.Out, m.Key.Subject+".nii.gz"), b.Bytes(), 0o666)

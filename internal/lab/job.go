@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,12 +44,20 @@ type Job struct {
 	Watch bool
 	// Events also writes TensorBoard's event files.
 	Events bool
+	// Picture is how often progress.png is made anew: 0 is never.
+	Picture time.Duration
+	// Command is what began the run, for its report.
+	Command string
 
-	said time.Time // when the last picture and checkpoint were made
+	said time.Time // when the last checkpoint was made
 }
 
 // Notes of a run's info.
-const noteData = "data"
+const (
+	noteData       = "data"
+	noteCommand    = "command"
+	noteParameters = "parameters"
+)
 
 // New begins a run and trains it to its end.
 func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.State, error) {
@@ -72,14 +81,16 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 	if err != nil {
 		return train.State{}, err
 	}
-	info := rundir.Info{Manifest: d.Manifest.ID, Seeds: map[string]uint64{"run": s.Train.Seed}, Notes: map[string]string{noteData: abs}}
+	info := rundir.Info{Manifest: d.Manifest.ID, Seeds: map[string]uint64{"run": s.Train.Seed}, Notes: map[string]string{
+		noteData: abs, noteCommand: j.Command, noteParameters: strconv.Itoa(t.Model.Params().Value.Shape.Len()),
+	}}
 	r, err := rundir.Create(j.Dir, s, info, j.start())
 	if errors.Is(err, rundir.ErrExists) {
 		return train.State{}, fmt.Errorf("%w: go on with it by --resume, or give another --run", err)
 	} else if err != nil {
 		return train.State{}, err
 	}
-	return j.train(ctx, r, s, t)
+	return j.train(ctx, r, d, s, t)
 }
 
 func (j *Job) start() rundir.Start {
@@ -104,7 +115,7 @@ func (j *Job) Resume(ctx context.Context) (train.State, error) {
 	if err != nil {
 		return train.State{}, errors.Join(err, r.Close())
 	}
-	return j.train(ctx, r, s, t)
+	return j.train(ctx, r, d, s, t)
 }
 
 // again puts a trainer to where the run was.
@@ -141,7 +152,7 @@ func (j *Job) again(ctx context.Context, r *rundir.Run, d *Data) (s Spec, t *tra
 
 // train runs the trainer with everything that is written beside it, and closes
 // the run.
-func (j *Job) train(ctx context.Context, r *rundir.Run, s Spec, t *train.Trainer) (state train.State, err error) {
+func (j *Job) train(ctx context.Context, r *rundir.Run, d *Data, s Spec, t *train.Trainer) (state train.State, err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	log, err := j.log(r, t)
 	if err != nil {
@@ -155,14 +166,18 @@ func (j *Job) train(ctx context.Context, r *rundir.Run, s Spec, t *train.Trainer
 	bar := progress.New(show, "train "+filepath.Base(j.Dir), "step", s.Train.Steps, j.Now)
 	bar.From(t.State().Step)
 	j.said = j.Now()
+	pic := painter{dir: j.Dir, modalities: t.Modalities.Names(), talk: j.Talk, every: j.Picture, due: j.said.Add(j.Picture)}
+	defer pic.end()
 	t.Hooks.Step = func(_ context.Context, st train.State) error {
 		bar.Note(say(st, t))
 		bar.Add(1)
 		if err := log.step(st); err != nil {
 			return err
 		}
-		if j.Every > 0 && j.Now().Sub(j.said) >= j.Every && st.Step < s.Train.Steps {
-			j.said = j.Now()
+		now := j.Now()
+		pic.tick(now, st.Step)
+		if j.Every > 0 && now.Sub(j.said) >= j.Every && st.Step < s.Train.Steps {
+			j.said = now
 			return j.save(r, t)
 		}
 		return nil
@@ -171,18 +186,28 @@ func (j *Job) train(ctx context.Context, r *rundir.Run, s Spec, t *train.Trainer
 		if !j.Watch {
 			return nil
 		}
-		loss, err := t.HeldOut(ctx)
-		if err != nil {
-			return err
-		}
-		return log.heldOut(st, loss)
+		return log.watch(ctx, st, standIn(d.Set))
 	}
 	state, err = t.Run(ctx)
 	bar.Done()
 	if err != nil && ctx.Err() == nil {
 		return state, err // of a step that failed nothing is kept
 	}
-	return state, errors.Join(err, j.save(r, t))
+	if err2 := j.save(r, t); err2 != nil {
+		return state, errors.Join(err, err2)
+	}
+	return state, errors.Join(err, WriteReport(j.Dir, j.Registry))
+}
+
+// standIn is the modality whose generated features are watched: the one that is
+// worth most, as far as a data set is known.
+func standIn(d datasets.Dataset) int {
+	for i, name := range d.Modalities.Names() {
+		if name == "t1ce" || name == "audio" {
+			return i
+		}
+	}
+	return d.Modalities.Len() - 1
 }
 
 // save writes a checkpoint, after all lines of the metrics that it counts on.
@@ -273,26 +298,38 @@ func (l *log) write(step int, values map[string]float64) error {
 }
 
 func (l *log) step(s train.State) error {
-	v := map[string]float64{"loss/task": s.Loss, "lr": s.LR}
+	v := map[string]float64{metricTask: s.Loss, metricLR: s.LR}
 	if l.t.Config.Distill.Alpha > 0 {
-		v["loss/distil"] = s.Distil
+		v[metricDistil] = s.Distil
 	}
 	if l.t.Config.Meta.Kind != meta.Off {
-		v["loss/meta"] = s.MetaLoss
+		v[metricMeta] = s.MetaLoss
 		for i, w := range s.Weights {
-			v["importance/"+l.t.Modalities.Name(i)] = w
-			v["u/"+l.t.Modalities.Name(i)] = float64(s.U[i])
+			v[metricImportance+l.t.Modalities.Name(i)] = w
+			v[metricRaw+l.t.Modalities.Name(i)] = float64(s.U[i])
 		}
 	}
 	if s.Busy > 0 {
-		v["samples_per_second"] = float64(s.Samples) / s.Busy.Seconds()
-		v["data_wait"] = s.Wait.Seconds() / s.Busy.Seconds()
+		v[metricRate] = float64(s.Samples) / s.Busy.Seconds()
+		v[metricWait] = s.Wait.Seconds() / s.Busy.Seconds()
 	}
 	return l.write(s.Step, v)
 }
 
-func (l *log) heldOut(s train.State, loss float64) error {
-	return l.write(s.Step, map[string]float64{"loss/held_out_not_for_selection": loss})
+// watch logs what the held-out samples tell, for curves: their loss, and how well
+// the features of modality m would be stood in for.
+func (l *log) watch(ctx context.Context, s train.State, m int) error {
+	loss, err := l.t.HeldOut(ctx)
+	if err != nil {
+		return err
+	}
+	v := map[string]float64{metricHeldOut: loss}
+	if name := l.t.Modalities.Name(m); l.t.Modalities.Len() > 1 {
+		if v[metricL1+name], v[metricCosine+name], err = l.t.Generated(ctx, m); err != nil {
+			return err
+		}
+	}
+	return l.write(s.Step, v)
 }
 
 // SpecOf reads the configuration of a run.

@@ -10,6 +10,7 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/shards"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train"
 	"github.com/lacuna-ml/lacuna/train/autograd"
@@ -69,9 +70,13 @@ type Judge struct {
 	Combos []string
 	Post   validate.Post
 	// OnLabels and OnDone are as in validate.Evaluator; widest is set for the
-	// combination of the most modalities.
-	OnLabels func(m *validate.LabelMap, widest bool) error
+	// combination of the most modalities, and numbers are what the case's own files
+	// have for the classes, nil where that is not known.
+	OnLabels func(m *validate.LabelMap, widest bool, numbers []uint8) error
 	OnDone   func(ingest.Key)
+	// Examples is where pictures of some samples go, in a folder of their own; ""
+	// makes none.
+	Examples string
 	// OnOpen is told how many subjects there will be.
 	OnOpen func(subjects int)
 }
@@ -116,7 +121,64 @@ func (j Judge) Run(ctx context.Context) (*validate.Report, error) {
 
 // judge evaluates a model on the opened split.
 func (s Spec) judge(ctx context.Context, j Judge, d *Data, m nn.Model) (*validate.Report, error) {
-	e := validate.Evaluator{Modalities: d.Set.Modalities, Classes: d.Set.Classes, Post: j.Post, OnDone: j.OnDone, Batch: 64}
+	e, err := s.evaluator(j, d)
+	if err != nil {
+		return nil, err
+	}
+	scale, err := s.scale()
+	if err != nil {
+		return nil, err
+	}
+	subjects := int(d.Reader.Rows(j.Split))
+	if subjects == 0 {
+		return nil, errors.New("there is nothing in " + j.Split.String())
+	}
+	if len(e.Regions) > 0 {
+		subjects = d.Manifest.Split(j.Split).Subjects
+	}
+	if j.OnOpen != nil {
+		j.OnOpen(subjects)
+	}
+	samples := stream{data: d, split: j.Split, only: d.Set.Modalities.Full(), stages: scale}.samples(ctx, 0, 0)
+	if len(e.Regions) == 0 {
+		r, err := e.Run(ctx, predictor{j.Engine, m}, samples)
+		if err != nil || j.Examples == "" {
+			return r, err
+		}
+		g, err := classExamples(ctx, d, shards.Query{Split: j.Split}, r)
+		if err == nil {
+			err = g.write(j.Examples)
+		}
+		return r, err
+	}
+	p := planes{data: d, cases: map[ingest.Key]*plane{}, numbers: map[ingest.Key][]uint8{}}
+	if j.Examples != "" {
+		p.chosen = []int{0, subjects / 2, subjects - 1}
+	}
+	widest := slices.MaxFunc(e.Combos, func(a, b modality.Mask) int { return a.Count() - b.Count() })
+	if j.Examples != "" || j.OnLabels != nil {
+		e.OnLabels = func(m *validate.LabelMap) error {
+			p.take(m)
+			if j.OnLabels == nil {
+				return nil
+			}
+			return j.OnLabels(m, m.Combo == widest, p.numbers[m.Key])
+		}
+	}
+	r, err := e.Run(ctx, predictor{j.Engine, m}, p.watch(samples))
+	if err != nil || j.Examples == "" {
+		return r, err
+	}
+	g, err := p.gallery(r)
+	if err == nil {
+		err = g.write(j.Examples)
+	}
+	return r, err
+}
+
+// evaluator returns what judges a model of the spec.
+func (s Spec) evaluator(j Judge, d *Data) (*validate.Evaluator, error) {
+	e := &validate.Evaluator{Modalities: d.Set.Modalities, Classes: d.Set.Classes, Post: j.Post, OnDone: j.OnDone, Batch: 64}
 	for _, r := range d.Set.Regions {
 		e.Regions = append(e.Regions, validate.Region{Name: r.Name, Classes: r.Classes})
 	}
@@ -141,24 +203,5 @@ func (s Spec) judge(ctx context.Context, j Judge, d *Data, m nn.Model) (*validat
 			}
 		}
 	}
-	if j.OnLabels != nil {
-		widest := slices.MaxFunc(e.Combos, func(a, b modality.Mask) int { return a.Count() - b.Count() })
-		e.OnLabels = func(m *validate.LabelMap) error { return j.OnLabels(m, m.Combo == widest) }
-	}
-	scale, err := s.scale()
-	if err != nil {
-		return nil, err
-	}
-	if j.OnOpen != nil {
-		n := int(d.Reader.Rows(j.Split))
-		if len(e.Regions) > 0 {
-			n = d.Manifest.Split(j.Split).Subjects
-		}
-		j.OnOpen(n)
-	}
-	if d.Reader.Rows(j.Split) == 0 {
-		return nil, errors.New("there is nothing in " + j.Split.String())
-	}
-	samples := stream{data: d, split: j.Split, only: d.Set.Modalities.Full(), stages: scale}.samples
-	return e.Run(ctx, predictor{j.Engine, m}, samples(ctx, 0, 0))
+	return e, nil
 }

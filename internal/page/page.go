@@ -3,9 +3,9 @@
 // dark, and the same [Page] gives the same bytes.
 //
 // A page is key facts and sections of blocks: [Text], [Heading], [Note], [Code],
-// [Table], [Figure], [Pictures]. All text is escaped. The file forbids the browser
-// by its own content security policy to run or to fetch anything, so a reader can
-// open a report that came from elsewhere.
+// [Table], [Figure], [Figures], [Pictures]. All text is escaped. The file forbids
+// the browser by its own content security policy to run or to fetch anything, so a
+// reader can open a report that came from elsewhere.
 package page
 
 import (
@@ -76,6 +76,9 @@ type Figure struct {
 	Chart   chart.Chart
 	Caption string
 }
+
+// Figures are charts side by side, where there is room for it.
+type Figures []Figure
 
 // Pictures are images side by side, as many as there is room for.
 type Pictures []Picture
@@ -151,7 +154,7 @@ func (t Text) html() (template.HTML, error) {
 	var list []string
 	for _, p := range strings.Split(string(t), "\n\n") {
 		if p = strings.TrimSpace(p); p != "" {
-			list = append(list, p)
+			list = append(list, strings.ReplaceAll(p, " %", "\u00a0%")) // a number keeps its unit
 		}
 	}
 	return render("text", list)
@@ -224,6 +227,18 @@ func (f Figure) html() (template.HTML, error) {
 		SVG     template.HTML // of package chart, which escapes
 		Caption string
 	}{template.HTML(svg), f.Caption})
+}
+
+func (l Figures) html() (template.HTML, error) {
+	var list []template.HTML
+	for _, f := range l {
+		h, err := f.html()
+		if err != nil {
+			return "", err
+		}
+		list = append(list, h)
+	}
+	return render("figures", list)
 }
 
 func (p Pictures) html() (template.HTML, error) {

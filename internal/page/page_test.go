@@ -75,6 +75,22 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestFiguresStandSideBySide(t *testing.T) {
+	f := page.Figure{Chart: chart.Lines{Title: "a", Series: []chart.Series{{Y: []float64{1, 2}}}}, Caption: "<one>"}
+	text := write(t, one(page.Figures{f, f}, page.Text("5 % of 3 %")))
+	wellFormed(t, text)
+	if strings.Count(text, "<svg") != 2 || !strings.Contains(text, `<div class="figures">`) || !strings.Contains(text, "&lt;one&gt;") {
+		t.Error("not two charts in one block")
+	}
+	if !strings.Contains(text, "5\u00a0% of 3\u00a0%") {
+		t.Error("a number may lose its unit at the end of a line")
+	}
+	bad := page.Page{Title: "t", Sections: []page.Section{{Title: "s", Blocks: []page.Block{page.Figures{{Chart: chart.Lines{}}}}}}}
+	if err := page.Write(io.Discard, bad); err == nil {
+		t.Error("a chart without series")
+	}
+}
+
 func TestContents(t *testing.T) {
 	p := report(t)
 	p.Sections = p.Sections[:3]

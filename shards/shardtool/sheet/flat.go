@@ -93,12 +93,7 @@ func heatTile(a ingest.Array) *image.RGBA {
 	r := newScale(a)
 	c := newCanvas(heatLeft+w+gap+barWidth+6+barText, h+heatBottom+8, paper)
 	const top = 8
-	for y := range h {
-		row := rows - 1 - y*rows/h
-		for x := range w {
-			c.SetRGBA(heatLeft+x, top+y, viridis(r.at(a.Data[row*cols+x*cols/w])))
-		}
-	}
+	c.heat(image.Rect(heatLeft, top, heatLeft+w, top+h), a, r)
 	for _, i := range ticks(rows) {
 		y := top + h - (2*i+1)*h/(2*rows)
 		c.fill(image.Rect(heatLeft-5, y, heatLeft-1, y+1), faint)

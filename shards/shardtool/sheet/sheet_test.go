@@ -1,6 +1,7 @@
 package sheet_test
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"image/color"
@@ -357,6 +358,46 @@ func TestImageAndHeatMap(t *testing.T) {
 	drop(s, 1)
 	if n, _, _ := count(draw(t, s, sheet.Options{Modalities: av}), image.Rect(264, 0, 700, 400), hatched); n < 1000 {
 		t.Errorf("absent sound has %d pixels of hatching", n)
+	}
+}
+
+// TestTile: a tile is what the sheet has, without what is around it.
+func TestTile(t *testing.T) {
+	tile := func(s *ingest.Sample, i int, o sheet.Options) *image.RGBA {
+		t.Helper()
+		img, err := sheet.Tile(s, i, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return img
+	}
+	o := sheet.Options{Modalities: modality.MustSet("image", "audio")}
+	whole := draw(t, digit(), o)
+	for i, at := range []image.Point{{12, 78}, {326, 86}} {
+		got := tile(digit(), i, o)
+		for y := range got.Rect.Dy() {
+			for x := range got.Rect.Dx() {
+				if got.RGBAAt(x, y) != whole.RGBAAt(at.X+x, at.Y+y) {
+					t.Fatalf("input %d: pixel %d, %d differs from the sheet's", i, x, y)
+				}
+			}
+		}
+	}
+	s := digit()
+	drop(s, 1)
+	if img := tile(s, 1, o); img.Rect.Dx() == 0 {
+		t.Error("no picture of what is absent")
+	}
+	s = brain(12, 30, 24, lps(1, 1, 1))
+	o = sheet.Options{Modalities: mri}
+	with := tile(s, 0, o)
+	o.NoOverlay = true
+	without := tile(s, 0, o)
+	if with.Rect != without.Rect || bytes.Equal(with.Pix, without.Pix) {
+		t.Errorf("with and without the label map: %v, %v, the same is %v", with.Rect, without.Rect, bytes.Equal(with.Pix, without.Pix))
+	}
+	if c := sheet.ColourName(3); c != "yellow" {
+		t.Errorf("class 3 is %s", c)
 	}
 }
 

@@ -72,11 +72,7 @@ func (v *volumes) captions(s *ingest.Sample) []string {
 // planes draws modality i of s.
 func (v *volumes) planes(s *ingest.Sample, i int, o Options) []part {
 	data := s.Inputs[i].Data
-	var known *float32
-	if i < len(s.Background) {
-		known = &s.Background[i]
-	}
-	win := newWindow(data, known)
+	win := newWindow(data, background(s, i))
 	labels := v.labels
 	if o.NoOverlay {
 		labels = nil

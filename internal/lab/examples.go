@@ -1,0 +1,262 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/draw"
+	"image/png"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/internal/atomicfile"
+	"github.com/lacuna-ml/lacuna/shards"
+	"github.com/lacuna-ml/lacuna/shards/shardtool/sheet"
+	"github.com/lacuna-ml/lacuna/validate"
+)
+
+// examplesName is the folder of examples beside a validation's tables, and
+// galleryName the list of what is in it.
+const (
+	examplesName = "examples"
+	galleryName  = "examples.json"
+)
+
+// gallery is examples for people: pictures of samples, and what was predicted.
+type gallery struct {
+	Groups []group `json:"groups"`
+}
+
+type group struct {
+	Title    string    `json:"title"`
+	Text     string    `json:"text"`
+	Pictures []picture `json:"pictures"`
+}
+
+// picture is a PNG with what is said of it.
+type picture struct {
+	File    string `json:"file"`
+	Caption string `json:"caption"`
+	Width   int    `json:"width"` // in a page, in its pixels
+	png     []byte
+}
+
+// write replaces the folder of examples in dir.
+func (g gallery) write(dir string) error {
+	d, err := atomicfile.NewDir(filepath.Join(dir, examplesName))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Abort() }() // nothing after Commit
+	for i := range g.Groups {
+		for k := range g.Groups[i].Pictures {
+			p := &g.Groups[i].Pictures[k]
+			p.File = fmt.Sprintf("%d-%d.png", i+1, k+1)
+			if err := os.WriteFile(filepath.Join(d.Path(), p.File), p.png, 0o666); err != nil {
+				return err
+			}
+		}
+	}
+	text, err := json.MarshalIndent(g, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(d.Path(), galleryName), append(text, '\n'), 0o666); err != nil {
+		return err
+	}
+	return d.Commit(true)
+}
+
+// readGallery reads the examples in dir; there may be none.
+func readGallery(dir string) (g gallery, err error) {
+	dir = filepath.Join(dir, examplesName)
+	text, err := os.ReadFile(filepath.Join(dir, galleryName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return g, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &g)
+	}
+	if err != nil {
+		return g, fmt.Errorf("%s: %w", filepath.Join(dir, galleryName), err)
+	}
+	for i := range g.Groups {
+		for k := range g.Groups[i].Pictures {
+			p := &g.Groups[i].Pictures[k]
+			if p.png, err = os.ReadFile(filepath.Join(dir, filepath.Base(p.File))); err != nil {
+				return g, err
+			}
+		}
+	}
+	return g, nil
+}
+
+// perGroup is how many samples of a kind are shown.
+const perGroup = 4
+
+// judged is one sample with the predictions for it.
+type judged struct {
+	key, class string
+	items      []validate.Item // by combination, as far as there is one
+}
+
+// right reports whether the i-th prediction is.
+func (s judged) right(i int) bool { return s.items[i].Predicted == s.class }
+
+// bySample puts the rows of a report together again.
+func bySample(r *validate.Report) []judged {
+	var list []judged
+	for _, it := range r.Items {
+		if n := len(list); n == 0 || list[n-1].key != it.Key {
+			list = append(list, judged{key: it.Key, class: it.Class})
+		}
+		last := &list[len(list)-1]
+		last.items = append(last.items, it)
+	}
+	return list
+}
+
+// kinds are the groups of a classification's examples.
+var kinds = [...]struct {
+	title string
+	is    func(judged) bool
+}{
+	{"Right with everything, wrong with less", func(s judged) bool { return s.last() && slices.Contains(s.before(), false) }},
+	{"Wrong although everything was there", func(s judged) bool { return !s.last() }},
+	{"Right with any part", func(s judged) bool { return s.last() && !slices.Contains(s.before(), false) }},
+}
+
+// last reports whether the prediction from most modalities is right, before the
+// same of the others.
+func (s judged) last() bool { return s.right(len(s.items) - 1) }
+
+func (s judged) before() []bool {
+	var list []bool
+	for i := range s.items[:len(s.items)-1] {
+		list = append(list, s.right(i))
+	}
+	return list
+}
+
+// choose returns for each kind a few samples, of as many classes as there are.
+func choose(samples []judged) [len(kinds)][]judged {
+	var out [len(kinds)][]judged
+	for k, kind := range kinds {
+		of := map[string]int{}
+		var all []judged
+		for _, s := range samples {
+			if s.class != "" && kind.is(s) {
+				all = append(all, s)
+			}
+		}
+		for round := 0; len(out[k]) < min(perGroup, len(all)); round++ {
+			for _, s := range all {
+				if len(out[k]) < perGroup && of[s.class] == round && !slices.ContainsFunc(out[k], func(o judged) bool { return o.key == s.key }) {
+					out[k] = append(out[k], s)
+					of[s.class]++
+				}
+			}
+		}
+	}
+	return out
+}
+
+// classExamples draws samples that a report is about. It reads them anew, since
+// the network saw them scaled.
+func classExamples(ctx context.Context, d *Data, query shards.Query, r *validate.Report) (gallery, error) {
+	chosen := choose(bySample(r))
+	wanted := map[string]*picture{}
+	for _, list := range chosen {
+		for _, s := range list {
+			wanted[s.key] = &picture{Caption: caption(s, r)}
+		}
+	}
+	left := len(wanted)
+	for s, err := range d.Reader.Samples(ctx, query) {
+		if err != nil {
+			return gallery{}, err
+		}
+		p := wanted[s.Key.String()]
+		if p == nil {
+			continue
+		}
+		if err := p.draw(s, d); err != nil {
+			return gallery{}, err
+		}
+		if left--; left == 0 {
+			break
+		}
+	}
+	var g gallery
+	for k, list := range chosen {
+		if len(list) == 0 {
+			continue
+		}
+		part := group{Title: kinds[k].title}
+		for _, s := range list {
+			part.Pictures = append(part.Pictures, *wanted[s.key])
+		}
+		g.Groups = append(g.Groups, part)
+	}
+	if len(g.Groups) > 0 {
+		g.Groups[0].Text = fmt.Sprintf("Each picture is one sample: %s. Below it stands its true class, then what was predicted from which part of it, and with what probability. The first few of each kind are shown, of different classes where possible.",
+			strings.Join(d.Set.Modalities.Names(), ", then "))
+	}
+	return g, nil
+}
+
+// caption says what was predicted: from each modality alone, and from the most.
+func caption(s judged, r *validate.Report) string {
+	lines := []string{"true: " + s.class}
+	for i, it := range s.items {
+		if i < len(s.items)-1 && strings.Contains(it.Combo, "+") && len(s.items) > 3 {
+			continue
+		}
+		mark := "✗"
+		if s.right(i) {
+			mark = "✓"
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s %s %.0f %%", it.Combo, it.Predicted, mark, 100*float64(it.Probability)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// draw puts the pictures of a sample's modalities side by side.
+func (p *picture) draw(s *ingest.Sample, d *Data) error {
+	var tiles []*image.RGBA
+	for i := range s.Inputs {
+		t, err := sheet.Tile(s, i, sheet.Options{Modalities: d.Set.Modalities, Classes: d.Set.Classes})
+		if err != nil {
+			return err
+		}
+		tiles = append(tiles, t)
+	}
+	const gap = 12
+	w, h := -gap, 0
+	for _, t := range tiles {
+		w, h = w+gap+t.Rect.Dx(), max(h, t.Rect.Dy())
+	}
+	img := image.NewRGBA(image.Rect(0, 0, w, h)) // transparent, for light pages and dark ones
+	x := 0
+	for _, t := range tiles {
+		at := image.Pt(x, (h-t.Rect.Dy())/2)
+		draw.Draw(img, t.Rect.Add(at), t, image.Point{}, draw.Src)
+		x += t.Rect.Dx() + gap
+	}
+	p.Width = w * 5 / 12
+	return p.encode(img)
+}
+
+func (p *picture) encode(img image.Image) error {
+	var b bytes.Buffer
+	err := png.Encode(&b, img)
+	p.png = b.Bytes()
+	return err
+}

@@ -1,0 +1,389 @@
+package lab
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/internal/atomicfile"
+	"github.com/lacuna-ml/lacuna/internal/chart"
+	"github.com/lacuna-ml/lacuna/internal/page"
+	"github.com/lacuna-ml/lacuna/internal/version"
+	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train/checkpoint"
+	"github.com/lacuna-ml/lacuna/train/distill"
+	"github.com/lacuna-ml/lacuna/train/meta"
+	"github.com/lacuna-ml/lacuna/train/rundir"
+	"github.com/lacuna-ml/lacuna/validate"
+)
+
+// ReportName is the page about a run or an experiment, in its folder.
+const ReportName = "report.html"
+
+// tablesName is a validation's report without its rows, for programs.
+const tablesName = "report.json"
+
+// WriteTables writes a validation's files to a folder: report.md with all tables,
+// report.json, and predictions.csv with a row for each prediction.
+func WriteTables(dir string, r *validate.Report) error {
+	var md, csv bytes.Buffer
+	if err := errors.Join(validate.WriteMarkdown(&md, r), validate.WriteCSV(&csv, r)); err != nil {
+		return err
+	}
+	brief := *r
+	brief.Items, brief.Cases = nil, nil // the CSV has them
+	text, err := json.MarshalIndent(&brief, "", "  ")
+	if err != nil {
+		return err
+	}
+	for name, b := range map[string][]byte{"report.md": md.Bytes(), "predictions.csv": csv.Bytes(), tablesName: append(text, '\n')} {
+		if err := atomicfile.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verdicts are the validations of a run that are in its folder.
+type verdicts struct {
+	split    split.Split
+	report   validate.Report
+	examples gallery
+}
+
+// account is what is known of a run.
+type account struct {
+	dir        string
+	spec       Spec
+	info       rundir.Info
+	set        datasets.Dataset // zero where this program does not know it
+	config     []byte
+	curves     curves
+	step       int64 // of the last checkpoint
+	validation []verdicts
+}
+
+// read gathers what is in the folder of a run.
+func read(dir string, registry *datasets.Registry) (a account, err error) {
+	a.dir = dir
+	if a.spec, a.info, err = SpecOf(dir); err != nil {
+		return a, err
+	}
+	if d, err := registry.Lookup(a.spec.Dataset); err == nil {
+		a.set = d
+	}
+	if a.config, err = os.ReadFile(filepath.Join(dir, rundir.ConfigName)); err != nil {
+		return a, err
+	}
+	m, err := rundir.ReadMetrics(dir)
+	if err != nil {
+		return a, err
+	}
+	a.curves = newCurves(m, a.set.Modalities.Names())
+	c, _, err := checkpoint.Load(dir)
+	if err == nil {
+		a.step = c.State.Step
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return a, err
+	}
+	for _, sp := range []split.Split{split.Test, split.Val, split.Train} {
+		v := verdicts{split: sp}
+		from := filepath.Join(dir, sp.String())
+		text, err := os.ReadFile(filepath.Join(from, tablesName))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = json.Unmarshal(text, &v.report)
+		}
+		if err != nil {
+			return a, fmt.Errorf("%s: %w", filepath.Join(from, tablesName), err)
+		}
+		if v.examples, err = readGallery(from); err != nil {
+			return a, err
+		}
+		a.validation = append(a.validation, v)
+	}
+	return a, nil
+}
+
+// WriteReport writes report.html of the run in dir: one page that needs nothing
+// else, from what is in the folder at the time.
+func WriteReport(dir string, registry *datasets.Registry) error {
+	a, err := read(dir, registry)
+	if err != nil {
+		return err
+	}
+	return writePage(filepath.Join(dir, ReportName), a.page())
+}
+
+func writePage(path string, p page.Page) error {
+	var b bytes.Buffer
+	if err := page.Write(&b, p); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return atomicfile.WriteFile(path, b.Bytes(), 0o666)
+}
+
+func (a account) page() page.Page {
+	name := filepath.Base(a.dir)
+	if abs, err := filepath.Abs(a.dir); err == nil {
+		name = filepath.Base(abs)
+	}
+	var parts []page.Section
+	if len(a.validation) == 0 {
+		parts = append(parts, page.Section{Title: "Result", Blocks: []page.Block{
+			page.Note{Text: "This run has not been judged yet: how well it predicts is not known."}, page.Code("lacuna validate " + quote(a.dir)),
+		}})
+	}
+	for _, v := range a.validation {
+		parts = append(parts, v.result())
+		if len(v.examples.Groups) > 0 {
+			parts = append(parts, page.Section{Title: "Examples" + v.of(), Blocks: v.examples.blocks()})
+		}
+	}
+	return page.Page{
+		Title:    name,
+		Subtitle: fmt.Sprintf("The network %s, trained on %s.", a.spec.Model.Name, cmp.Or(a.set.Title, a.spec.Dataset)),
+		Facts:    a.facts(),
+		Sections: append(parts, a.training(), a.next(), a.made()),
+		Footer:   "Made by lacuna " + version.Version + ".",
+	}
+}
+
+// quote writes an argument as a shell takes it.
+func quote(arg string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=:,+@%", r)
+	}
+	if arg != "" && !strings.ContainsFunc(arg, func(r rune) bool { return !plain(r) }) {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+}
+
+// CommandLine writes a program's arguments as they can be given again.
+func CommandLine(args []string) string {
+	quoted := make([]string, len(args))
+	for i, a := range args {
+		quoted[i] = quote(a)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// facts are what a reader looks for first.
+func (a account) facts() []page.Fact {
+	f := []page.Fact{{Name: "Data set", Value: a.spec.Dataset}, {Name: "Preset", Value: a.spec.Preset}, {Name: "Network", Value: a.network()}}
+	steps := fmt.Sprintf("%s, of %d samples each", thousands(a.spec.Train.Steps), a.spec.Train.Batch)
+	if a.step < int64(a.spec.Train.Steps) {
+		steps = fmt.Sprintf("%s of %s so far", thousands(int(a.step)), thousands(a.spec.Train.Steps))
+	}
+	f = append(f, page.Fact{Name: "Steps", Value: steps},
+		page.Fact{Name: "Hidden in training", Value: a.hidden()},
+		page.Fact{Name: "Distillation", Value: a.distillation()},
+		page.Fact{Name: "Seed", Value: strconv.FormatUint(a.spec.Train.Seed, 10)})
+	if rate := a.curves.last(metricRate); !math.IsNaN(rate) {
+		f = append(f, page.Fact{Name: "Speed", Value: fmt.Sprintf("%s samples/s, %.1f %% waiting for data", thousands(int(rate)), 100*a.curves.last(metricWait))})
+	}
+	if n := len(a.info.Starts); n > 0 {
+		last := a.info.Starts[n-1]
+		f = append(f, page.Fact{Name: "Device", Value: last.Device}, page.Fact{Name: "Begun", Value: a.info.Starts[0].At.UTC().Format("2006-01-02 15:04 UTC")},
+			page.Fact{Name: "Program", Value: last.Tool})
+	}
+	return append(f, page.Fact{Name: "Manifest of the data", Value: short(a.info.Manifest)})
+}
+
+func short(id string) string { return id[:min(len(id), 12)] }
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func (a account) network() string {
+	if n, err := strconv.Atoi(a.info.Notes[noteParameters]); err == nil {
+		return fmt.Sprintf("%s, %s parameters", a.spec.Model.Name, thousands(n))
+	}
+	return a.spec.Model.Name
+}
+
+// hidden says which modalities the network did not see in training.
+func (a account) hidden() string {
+	var parts []string
+	if len(a.spec.Only) > 0 {
+		parts = append(parts, "all but "+strings.Join(a.spec.Only, ", "))
+	}
+	if m := a.spec.Missing; m != "none" && m != "" {
+		parts = append(parts, policyWords(m))
+	}
+	if a.spec.Train.Drop == "random" {
+		part := "some, drawn anew in each step"
+		if w := a.spec.Train.Warm; w > 0 {
+			part += fmt.Sprintf(" after the first %.0f %%", 100*w)
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) == 0 {
+		return "nothing"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// policyWords says what a policy of missing modalities does, where it is simple.
+func policyWords(policy string) string {
+	rest, ok := strings.CutPrefix(policy, "rate:")
+	name, percent, ok2 := strings.Cut(rest, "=")
+	if n, err := strconv.ParseFloat(percent, 64); ok && ok2 && err == nil {
+		return fmt.Sprintf("%s in %g %% of samples", name, 100-n)
+	}
+	return policy
+}
+
+func (a account) distillation() string {
+	d := a.spec.Train.Distill
+	if d.Alpha == 0 {
+		return "none"
+	}
+	text := fmt.Sprintf("alpha %g, %s", d.Alpha, cmp.Or(d.Activation, distill.Softmax))
+	if a.spec.Train.Meta.Kind != meta.Off {
+		return text + ", importances by " + a.spec.Train.Meta.Kind
+	}
+	return text + ", fixed importances"
+}
+
+// training shows the curves.
+func (a account) training() page.Section {
+	s := page.Section{Title: "Training"}
+	if c := a.curves.loss(); c != nil {
+		caption := "The loss of each step, and its mean over the last fortieth of the run."
+		if len(a.curves.metrics.Series(metricHeldOut).Values) > 0 {
+			caption += " The held-out samples are those that importances are learned on; no checkpoint was chosen by their loss: the last one is the model."
+		}
+		s.Blocks = append(s.Blocks, page.Figure{Chart: *c, Caption: caption})
+	}
+	var more page.Figures
+	add := func(c *chart.Lines, caption string) {
+		if c != nil {
+			c.Width, c.Height = half, low
+			more = append(more, page.Figure{Chart: *c, Caption: caption})
+		}
+	}
+	add(a.curves.importance(), "How much each modality counts as a teacher of the others; learned on held-out samples.")
+	add(a.curves.distil(), "How far the modalities' features are apart, weighted by the ratio of importances.")
+	l1, cosine := a.curves.generated()
+	add(l1, "Were the modality missing, the mean of the others' features would stand in for its own: how far the two are apart, in held-out samples that have everything.")
+	add(cosine, "The same as an angle: 1 is the same direction.")
+	add(a.curves.rate(), "")
+	add(a.curves.speed(), "")
+	if len(more) > 0 {
+		s.Blocks = append(s.Blocks, more)
+	}
+	if len(s.Blocks) == 0 {
+		s.Blocks = append(s.Blocks, page.Note{Text: "No step has been made yet."})
+	}
+	return s
+}
+
+// next says what to do with the run.
+func (a account) next() page.Section {
+	run, data := quote(a.dir), quote(a.info.Notes[noteData])
+	var code []string
+	tip := func(why, command string) { code = append(code, "# "+why+"\n"+command) }
+	if a.step < int64(a.spec.Train.Steps) {
+		tip("go on with it", "lacuna train --resume --run "+run)
+	} else {
+		if len(a.validation) == 0 {
+			tip("judge it with every combination of modalities", "lacuna validate "+run)
+		}
+		if a.set.Task == datasets.Segmentation {
+			tip("write the predicted label maps as NIfTI", "lacuna validate "+run+" --nifti")
+		}
+		if a.spec.Train.Distill.Alpha > 0 {
+			tip("the same without distillation, to compare", fmt.Sprintf("lacuna train %s%s --alpha 0 --run %s", data, a.flags(), quote(a.dir+"-plain")))
+		}
+		seed := a.spec.Train.Seed + 1
+		tip("the same from another seed: one run says little", fmt.Sprintf("lacuna train %s%s --seed %d --run %s", data, a.flags(), seed, quote(fmt.Sprintf("%s-seed%d", a.dir, seed))))
+	}
+	return page.Section{Title: "What next", Blocks: []page.Block{page.Code(strings.Join(code, "\n\n"))}}
+}
+
+// flags are those that say which modalities a run sees.
+func (a account) flags() string {
+	text := ""
+	if a.spec.Preset != Presets(a.set.Task)[0] {
+		text += " --preset " + a.spec.Preset
+	}
+	if m := a.spec.Missing; m != "none" && m != "" {
+		text += " --missing " + quote(m)
+	}
+	if len(a.spec.Only) > 0 {
+		text += " --only " + strings.Join(a.spec.Only, ",")
+	}
+	return text
+}
+
+// made says how the run came to be, for who wants to make it again.
+func (a account) made() page.Section {
+	s := page.Section{Title: "How it was made"}
+	if c := a.info.Notes[noteCommand]; c != "" {
+		s.Blocks = append(s.Blocks, page.Code(c))
+	}
+	if len(a.info.Starts) > 1 {
+		t := page.Table{Caption: "It was stopped, and went on from a checkpoint, bit for bit.", Head: []string{"started", "after step", "program", "device"}}
+		for _, st := range a.info.Starts {
+			t.Rows = append(t.Rows, []string{st.At.UTC().Format("2006-01-02 15:04:05"), strconv.FormatInt(max(st.Step, 0), 10), st.Tool, st.Device})
+		}
+		s.Blocks = append(s.Blocks, t)
+	}
+	s.Blocks = append(s.Blocks,
+		page.Text(fmt.Sprintf("Data: %s, manifest %s. No file of the test split was opened in training.", a.info.Notes[noteData], a.info.Manifest)),
+		page.Heading("Configuration"), page.Code(strings.TrimSpace(string(a.config))))
+	return s
+}
+
+// blocks are the examples of a page.
+func (g gallery) blocks() []page.Block {
+	var list []page.Block
+	for i, part := range g.Groups {
+		if part.Text != "" && i == 0 {
+			list = append(list, page.Text(part.Text))
+		}
+		list = append(list, page.Heading(part.Title))
+		if part.Text != "" && i > 0 {
+			list = append(list, page.Text(part.Text))
+		}
+		var pics page.Pictures
+		for _, p := range part.Pictures {
+			pics = append(pics, page.Picture{PNG: p.png, Caption: p.Caption, Width: p.Width})
+		}
+		list = append(list, pics)
+	}
+	return list
+}
+
+// of says which split a section is about, where it is not test.
+func (v verdicts) of() string {
+	if v.split == split.Test {
+		return ""
+	}
+	return " on " + v.split.String()
+}
+
+// widest is the combination of the most modalities.
+func widest(r validate.Report) validate.Combo {
+	return slices.MaxFunc(r.Combos, func(a, b validate.Combo) int { return a.Mask.Count() - b.Mask.Count() })
+}

@@ -1,0 +1,244 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/train/rundir"
+	"github.com/lacuna-ml/lacuna/validate"
+)
+
+func TestQuote(t *testing.T) {
+	for arg, want := range map[string]string{
+		"runs/a-1.b": "runs/a-1.b", "rate:audio=10": "rate:audio=10", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$x;`y`": "'$x;`y`'", "a\nb": "'a\nb'",
+	} {
+		if got := quote(arg); got != want {
+			t.Errorf("%q: got %s, want %s", arg, got, want)
+		}
+	}
+}
+
+func TestPolicyWords(t *testing.T) {
+	for policy, want := range map[string]string{
+		"rate:audio=10": "audio in 90 % of samples", "rate:t1=12.5": "t1 in 87.5 % of samples", "random-drop": "random-drop", "rate:x": "rate:x", "file:a=3": "file:a=3",
+	} {
+		if got := policyWords(policy); got != want {
+			t.Errorf("%s: got %q, want %q", policy, got, want)
+		}
+	}
+}
+
+func TestColumnsLineUp(t *testing.T) {
+	var b bytes.Buffer
+	if err := writeColumns(&b, "  ", [][]string{{"seen", "a"}, {"é", "10.5"}, {"", "mean"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "  seen     a\n  é     10.5\n        mean\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+// TestExamplesAreFewAndOfTheirKind: whatever was predicted.
+func TestExamplesAreFewAndOfTheirKind(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := &validate.Report{}
+		n := rapid.IntRange(0, 60).Draw(t, "samples")
+		for i := range n {
+			class := rapid.SampledFrom([]string{"", "0", "1", "2"}).Draw(t, "class")
+			for _, combo := range []string{"image", "audio", "image+audio"}[rapid.IntRange(0, 2).Draw(t, "lacks"):] {
+				r.Items = append(r.Items, validate.Item{Key: fmt.Sprint("d/", i), Combo: combo, Class: class, Predicted: rapid.SampledFrom([]string{"0", "1", "2"}).Draw(t, "predicted")})
+			}
+		}
+		samples := bySample(r)
+		if len(samples) != n {
+			t.Fatalf("%d samples of %d", len(samples), n)
+		}
+		seen := map[string]bool{}
+		for k, list := range choose(samples) {
+			classes := map[string]int{}
+			all, distinct := 0, map[string]bool{}
+			for _, s := range samples {
+				if s.class != "" && kinds[k].is(s) {
+					all++
+					distinct[s.class] = true
+				}
+			}
+			if len(list) != min(all, perGroup) {
+				t.Fatalf("%s: %d of %d", kinds[k].title, len(list), all)
+			}
+			for _, s := range list {
+				classes[s.class]++
+				if seen[s.key] || !kinds[k].is(s) {
+					t.Fatalf("%s: %s is shown twice or is of another kind", kinds[k].title, s.key)
+				}
+				seen[s.key] = true
+			}
+			if len(classes) < min(len(distinct), len(list)) {
+				t.Fatalf("%s: of %v only %v are shown", kinds[k].title, distinct, classes)
+			}
+		}
+	})
+}
+
+// patches cuts a volume whose voxels are told apart into overlapping patches,
+// with padding around. Label 1 is in the plane that is asked for most.
+func patches(size [3]int, plane int) []*ingest.Sample {
+	value := func(z, y, x int) float32 {
+		if z < 0 || y < 0 || x < 0 || z >= size[0] || y >= size[1] || x >= size[2] {
+			return -1
+		}
+		return float32((z*size[1]+y)*size[2] + x + 1)
+	}
+	var out []*ingest.Sample
+	for _, off := range [][3]int{{-1, -1, -1}, {2, -1, 2}, {2, 3, -1}, {-1, 3, 2}, {2, 3, 2}, {-1, -1, 2}, {-1, 3, -1}, {2, -1, -1}} {
+		const side = 5
+		s := &ingest.Sample{
+			Key: ingest.Key{Dataset: "d", Subject: "a", Part: fmt.Sprint(off)}, Present: 1,
+			Inputs: []ingest.Array{{Shape: []int{side, side, side}}, {}}, Target: ingest.Labels{Shape: []int{side, side, side}},
+			Location: ingest.Location{Offset: off, Volume: size},
+		}
+		for z := range side {
+			for y := range side {
+				for x := range side {
+					s.Inputs[0].Data = append(s.Inputs[0].Data, value(z+off[0], y+off[1], x+off[2]))
+					label := uint8(0)
+					if z+off[0] == plane && y+off[1] == 2 {
+						label = 1
+					}
+					s.Target.Data = append(s.Target.Data, label)
+				}
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestPlaneOfPatches(t *testing.T) {
+	size := [3]int{6, 8, 7}
+	p := planes{data: &Data{Set: datasets.Dataset{}}, chosen: []int{0}, cases: map[ingest.Key]*plane{}, numbers: map[ingest.Key][]uint8{}}
+	all := patches(size, 4)
+	for s, err := range p.watch(func(yield func(*ingest.Sample, error) bool) {
+		for _, s := range all {
+			if !yield(s, nil) {
+				return
+			}
+		}
+		yield(&ingest.Sample{Key: ingest.Key{Dataset: "d", Subject: "b"}}, nil) // the next case is seen before the first is judged
+	}) {
+		if s == nil || err != nil {
+			t.Fatal(s, err)
+		}
+	}
+	m := &validate.LabelMap{Key: ingest.Key{Dataset: "d", Subject: "a"}, Combo: modality.Mask(1), Labels: ingest.Labels{Shape: size[:], Data: make([]uint8, 6*8*7)}}
+	for i := range m.Labels.Data {
+		m.Labels.Data[i] = uint8(i % 251)
+	}
+	p.take(m)
+	p.take(&validate.LabelMap{Key: ingest.Key{Dataset: "d", Subject: "b"}}) // not chosen
+	c := p.order[0]
+	if len(p.order) != 1 || c.patches != nil {
+		t.Fatalf("%d cases, patches %v: want one, and its patches let go", len(p.order), c.patches)
+	}
+	if c.depth != 4 || c.size != [2]int{8, 7} {
+		t.Fatalf("plane %d of %v, want 4 of [8 7]", c.depth, c.size)
+	}
+	for i := range c.sample.Inputs[0].Data {
+		if got, want := c.sample.Inputs[0].Data[i], float32(4*8*7+i+1); got != want {
+			t.Fatalf("value %d: got %g, want %g", i, got, want)
+		}
+		if got, want := c.predicted[1][i], uint8((4*8*7+i)%251); got != want {
+			t.Fatalf("predicted label %d: got %d, want %d", i, got, want)
+		}
+		if got := c.sample.Target.Data[i]; (got == 1) != (i/7 == 2) {
+			t.Fatalf("true label %d: got %d", i, got)
+		}
+	}
+	if c.sample.Inputs[1].Data != nil {
+		t.Error("a modality that is absent has data")
+	}
+}
+
+func TestPlaneIsCroppedToTheBrain(t *testing.T) {
+	c := &plane{size: [2]int{20, 30}, lo: [2]int{5, 6}}
+	data, labels := make([]float32, 600), make([]uint8, 600)
+	for i := range data {
+		data[i] = -.5 // air
+	}
+	data[10*30+8], data[12*30+20], labels[12*30+20] = 1, 2, 3
+	c.sample = &ingest.Sample{Inputs: []ingest.Array{{Shape: []int{1, 20, 30}, Data: data}}, Target: ingest.Labels{Shape: []int{1, 20, 30}, Data: labels}}
+	c.crop()
+	if c.lo != [2]int{5 + 7, 6 + 5} || c.size != [2]int{9, 19} { // three more on each side
+		t.Fatalf("box at %v of %v", c.lo, c.size)
+	}
+	in, target := c.sample.Inputs[0], c.sample.Target
+	if in.Data[3*19+3] != 1 || in.Data[5*19+15] != 2 || target.Data[5*19+15] != 3 || in.Len() != len(in.Data) || target.Len() != len(target.Data) {
+		t.Errorf("the values moved: %v", in.Data)
+	}
+	blank := &plane{size: [2]int{2, 2}, sample: &ingest.Sample{Inputs: []ingest.Array{{Shape: []int{1, 2, 2}, Data: make([]float32, 4)}}}}
+	if blank.crop(); blank.size != [2]int{2, 2} {
+		t.Errorf("a blank plane became %v", blank.size)
+	}
+}
+
+func TestPainter(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	r, err := rundir.Create(dir, struct{}{}, rundir.Info{}, rundir.Start{At: time.Unix(0, 0).UTC(), Tool: "t", Device: "d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	file := filepath.Join(dir, progressName)
+	at := time.Unix(1000, 0)
+	p := painter{dir: dir, modalities: []string{"a", "b"}, talk: io.Discard, every: 10 * time.Second, due: at.Add(10 * time.Second)}
+	p.tick(at.Add(9*time.Second), 1)
+	if _, err := os.Stat(file); err == nil || p.done != nil {
+		t.Error("a picture before its time")
+	}
+	for step := range int64(60) {
+		if err := r.Log(step+1, map[string]float64{metricTask: 1 / float64(step+1), metricImportance + "a": .5, metricImportance + "b": .5}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.tick(at.Add(11*time.Second), 40_000)
+	if p.done == nil {
+		t.Fatal("no picture when it was due")
+	}
+	if want := at.Add(41 * time.Second); !p.due.Equal(want) { // three times as long at 40,000 steps
+		t.Errorf("the next is due %v, want %v", p.due, want)
+	}
+	p.end()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := png.Decode(bytes.NewReader(b)); err != nil {
+		t.Error(err)
+	}
+
+	var talk strings.Builder
+	gone := painter{dir: filepath.Join(dir, "none"), talk: &talk, every: time.Second}
+	gone.tick(at, 1)
+	gone.end()
+	if strings.Count(talk.String(), "no progress.png") != 2 {
+		t.Errorf("of pictures that can't be made it says %q", talk.String())
+	}
+	off := painter{dir: filepath.Join(dir, "none"), talk: &talk}
+	off.tick(at, 1)
+	off.end()
+	if off.done != nil {
+		t.Error("a painter that is off paints")
+	}
+}
