@@ -3,6 +3,7 @@ package nifti
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/lacuna-ml/lacuna/ingest/sparse"
 )
@@ -43,6 +44,7 @@ func (r *Reader) Sparse(b *sparse.Builder, limit int64) (*sparse.Volume, error) 
 	}
 	width := h.Dim[0] * size
 	piece, air := make([]byte, width), []byte(nil)
+	near := [2]int{0, h.Dim[0]}
 	for left := n / h.Dim[0]; left > 0; {
 		raw, err := in.units(width, min(left*width, chunk), piece)
 		if err != nil {
@@ -55,8 +57,10 @@ func (r *Reader) Sparse(b *sparse.Builder, limit int64) (*sparse.Volume, error) 
 			b.Start(planes(h.Dim), first[0])
 		}
 		for ; len(raw) > 0; raw = raw[width:] {
-			lo, hi := differing(raw[:width], air, size)
-			row(lo, hi, raw[lo*size:hi*size])
+			lo, hi := differing(raw[:width], air, size, near[0], near[1])
+			if row(lo, hi, raw[lo*size:hi*size]); lo < hi {
+				near = [2]int{max(lo-8, 0), min(hi+8, h.Dim[0])} // the next one will be alike
+			}
 			left--
 		}
 	}
@@ -117,27 +121,33 @@ func planes(dim []int) [3]int {
 }
 
 // differing returns the first voxel, of size bytes, in which the rows a and b
-// differ, and the one after the last.
-func differing(a, b []byte, size int) (from, to int) {
+// differ, and the one after the last. It is quick where those are from and to or
+// a little inside.
+func differing(a, b []byte, size, from, to int) (lo, hi int) {
 	if bytes.Equal(a, b) {
 		return 0, 0
 	}
-	lo, hi := 0, len(a)
-	word := binary.LittleEndian.Uint64
-	for hi-lo >= 64 && bytes.Equal(a[lo:lo+64], b[lo:lo+64]) {
-		lo += 64
+	word := binary.LittleEndian
+	if lo = from * size; !bytes.Equal(a[:lo], b[:lo]) {
+		lo = 0
 	}
-	for hi-lo >= 8 && word(a[lo:]) == word(b[lo:]) {
-		lo += 8
+	for len(a)-lo >= 8 {
+		n := bits.TrailingZeros64(word.Uint64(a[lo:]) ^ word.Uint64(b[lo:]))
+		if lo += n / 8; n < 64 {
+			break
+		}
 	}
 	for a[lo] == b[lo] {
 		lo++
 	}
-	for hi-lo >= 64 && bytes.Equal(a[hi-64:hi], b[hi-64:hi]) {
-		hi -= 64
+	if hi = to * size; !bytes.Equal(a[hi:], b[hi:]) {
+		hi = len(a)
 	}
-	for hi-lo >= 8 && word(a[hi-8:]) == word(b[hi-8:]) {
-		hi -= 8
+	for hi >= 8 {
+		n := bits.LeadingZeros64(word.Uint64(a[hi-8:]) ^ word.Uint64(b[hi-8:]))
+		if hi -= n / 8; n < 64 {
+			break
+		}
 	}
 	for a[hi-1] == b[hi-1] {
 		hi--

@@ -157,7 +157,7 @@ func (st stage) Apply(ctx context.Context, rng *rand.Rand, s *ingest.Sample, emi
 		emit(s)
 		return nil
 	}
-	for part, start := range st.o.places(s.Target, shape, rng) {
+	for part, start := range st.o.places(func() target { return indexTarget(s.Target, shape) }, shape, rng) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -188,11 +188,7 @@ func (st stage) Unpack(ctx context.Context, rng *rand.Rand, in *ingest.Packed, e
 		emit(in.Unpack())
 		return nil
 	}
-	t := ingest.Labels{}
-	if in.Labels != nil && st.o.Policy == Foreground {
-		t = ingest.Labels{Shape: s.Target.Shape, Data: in.Target([3]int{}, shape)}
-	}
-	for part, start := range st.o.places(t, shape, rng) {
+	for part, start := range st.o.places(func() target { return indexPacked(in, shape) }, shape, rng) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

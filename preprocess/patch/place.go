@@ -10,16 +10,16 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest"
 )
 
-// places yields the part and the first voxel of each patch, of a sample with that
-// target.
-func (o Options) places(labels ingest.Labels, shape [3]int, rng *rand.Rand) iter.Seq2[string, [3]int] {
+// places yields the part and the first voxel of each patch. index is asked for
+// where the target matters.
+func (o Options) places(index func() target, shape [3]int, rng *rand.Rand) iter.Seq2[string, [3]int] {
 	switch o.Policy {
 	case Grid:
 		return o.grid(shape)
 	case Random:
 		return o.drawn("random", func() [3]int { return o.random(shape, rng) })
 	case Foreground:
-		t := indexTarget(labels, shape)
+		t := index()
 		return o.drawn("fg", func() [3]int {
 			if rng.Float64() < o.Guided {
 				if v, ok := o.aim(t, rng); ok {
@@ -114,23 +114,44 @@ func inside(v, shape, size [3]int) (start [3]int) {
 // target is a label map with the number of each label in each plane, so that
 // the nth voxel of a region is found without a look at every voxel.
 type target struct {
-	labels []uint8
-	shape  [3]int
-	planes [][256]int32 // nil without a label map
+	planes [][256]int32        // nil without a label map
+	plane  func(z int) []uint8 // the labels of one
+	width  int
 }
 
 func indexTarget(l ingest.Labels, shape [3]int) target {
-	t := target{labels: l.Data, shape: shape}
 	if len(l.Shape) != 3 {
-		return t
+		return target{}
 	}
-	t.planes = make([][256]int32, shape[0])
 	n := shape[1] * shape[2]
+	t := target{make([][256]int32, shape[0]), func(z int) []uint8 { return l.Data[z*n:][:n] }, shape[2]}
 	for z := range t.planes {
-		p := &t.planes[z]
-		for _, v := range l.Data[z*n:][:n] {
-			p[v]++
+		for _, v := range t.plane(z) {
+			t.planes[z][v]++
 		}
+	}
+	return t
+}
+
+// indexPacked is indexTarget for labels that are packed.
+func indexPacked(p *ingest.Packed, shape [3]int) target {
+	v, at := p.Labels, p.Sample.Location.Offset
+	if v == nil {
+		return target{}
+	}
+	t := target{make([][256]int32, shape[0]), func(z int) []uint8 {
+		return p.Target([3]int{z, 0, 0}, [3]int{1, shape[1], shape[2]})
+	}, shape[2]}
+	for z := range t.planes {
+		air := shape[1] * shape[2]
+		for y := range shape[1] {
+			_, from, n := v.Row(at[1]+y, at[0]+z, at[2], at[2]+shape[2])
+			for _, c := range v.Codes[from : from+n] {
+				t.planes[z][uint8(c)]++
+			}
+			air -= n
+		}
+		t.planes[z][uint8(v.Background)] += int32(air)
 	}
 	return t
 }
@@ -166,13 +187,12 @@ func (o Options) aim(t target, rng *rand.Rand) (voxel [3]int, ok bool) {
 	for ; nth >= in(&t.planes[z]); z++ {
 		nth -= in(&t.planes[z])
 	}
-	plane := t.labels[z*t.shape[1]*t.shape[2]:]
-	for i, l := range plane {
+	for i, l := range t.plane(z) {
 		if !slices.Contains(labels, l) {
 			continue
 		}
 		if nth == 0 {
-			return [3]int{z, i / t.shape[2], i % t.shape[2]}, true
+			return [3]int{z, i / t.width, i % t.width}, true
 		}
 		nth--
 	}

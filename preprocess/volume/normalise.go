@@ -104,7 +104,9 @@ func (n normalise) Apply(ctx context.Context, _ *rand.Rand, s *ingest.Sample, em
 	}
 	// Every scale is found before anything is written: a later modality's fault
 	// must not leave a sample half done, nor a mask see scaled values.
-	maps, err := n.maps(ctx, s, func(i int, bg float32) (tally, bool) { return tallyOf(s.Inputs[i].Data, mask, bg, outside) })
+	maps, err := n.maps(ctx, s, func(table *table, i int, bg float32) (tally, bool) {
+		return tallyOf(table, s.Inputs[i].Data, mask, bg, outside)
+	})
 	if err != nil {
 		return err
 	}
@@ -120,12 +122,12 @@ func (n normalise) Repack(ctx context.Context, p *ingest.Packed) (bool, error) {
 	if n.joint || p.Maps != nil {
 		return false, nil // a voxel's fate depends on more than its value
 	}
-	maps, err := n.maps(ctx, p.Sample, func(i int, bg float32) (tally, bool) {
+	maps, err := n.maps(ctx, p.Sample, func(table *table, i int, bg float32) (tally, bool) {
 		v := p.Volumes[i]
 		if v.Codes != nil {
-			return codeTally(v.Codes, bg, v.Len()-v.Kept()), true
+			return codeTally(table, v.Codes, bg, v.Len()-v.Kept()), true
 		}
-		return tallyOf(v.Values, nil, bg, v.Len()-v.Kept())
+		return tallyOf(table, v.Values, nil, bg, v.Len()-v.Kept())
 	})
 	if err != nil {
 		return false, err
@@ -136,14 +138,15 @@ func (n normalise) Repack(ctx context.Context, p *ingest.Packed) (bool, error) {
 
 // maps finds what becomes of the values of each modality, and says in s all but
 // them. of counts them; bg is the background.
-func (n normalise) maps(ctx context.Context, s *ingest.Sample, of func(i int, bg float32) (tally, bool)) ([]ingest.Map, error) {
+func (n normalise) maps(ctx context.Context, s *ingest.Sample, of func(table *table, i int, bg float32) (tally, bool)) ([]ingest.Map, error) {
 	scales, maps := make([]scale, len(s.Inputs)), make([]ingest.Map, len(s.Inputs))
+	counts := new(table)
 	for i := range s.Present.All() {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		bg := backgroundOf(s, i)
-		t, ok := of(i, bg)
+		t, ok := of(counts, i, bg)
 		if !ok {
 			return nil, fault(s, "nonfinite", "repair the file or leave the subject out", "%s holds NaN or infinity", nameOf(s, i))
 		}

@@ -22,14 +22,27 @@ const (
 	tableN  = 1<<15 + 1<<16
 )
 
+// table is where whole numbers are counted.
+type table struct {
+	counts [tableN]uint32
+	odd    [1 << 16]uint32 // zeros between calls
+}
+
+func (t *table) clear() []uint32 {
+	clear(t.counts[:])
+	return t.counts[:]
+}
+
 // tallyOf counts v where mask is set (everywhere when nil), and the background
 // as often again as outside says. It reports false where a value is NaN or
 // infinite.
-func tallyOf(v []float32, mask []bool, background float32, outside int) (tally, bool) {
+//
+// The tally is valid until table is used again.
+func tallyOf(table *table, v []float32, mask []bool, background float32, outside int) (tally, bool) {
 	if float64(background)-float64(background) != 0 {
 		return tally{}, false
 	}
-	counts := make([]uint32, tableN)
+	counts := table.clear()
 	var n int
 	var ok bool
 	if mask == nil {
@@ -47,9 +60,9 @@ func tallyOf(v []float32, mask []bool, background float32, outside int) (tally, 
 }
 
 // codeTally is tallyOf for codes and a background that is one.
-func codeTally(codes []int16, background float32, outside int) tally {
-	counts := make([]uint32, tableN)
-	even, odd := (*[1 << 16]uint32)(counts), new([1 << 16]uint32) // two, for equal neighbours wait for one another
+func codeTally(table *table, codes []int16, background float32, outside int) tally {
+	counts := table.clear()
+	even, odd := (*[1 << 16]uint32)(counts), &table.odd // two, for equal neighbours wait for one another
 	const bias = -tableLo
 	for ; len(codes) >= 4; codes = codes[4:] {
 		c := (*[4]int16)(codes)
@@ -63,6 +76,7 @@ func codeTally(codes []int16, background float32, outside int) tally {
 	}
 	for i, n := range odd {
 		even[i] += n
+		odd[i] = 0
 	}
 	counts[int(background)-tableLo] += uint32(outside)
 	return tableTally(counts)

@@ -339,7 +339,7 @@ func (l *loader) read(ctx context.Context, path string, role int) (*image, error
 		return nil, nil
 	}
 	sum := sha256.New()
-	buf := bufio.NewReaderSize(io.TeeReader(&ctxReader{ctx, f}, sum), 64<<10)
+	buf := bufio.NewReader(io.TeeReader(&ctxReader{ctx, f}, sum)) // small: larger reads pass it by
 	img, err := l.decode(buf, role)
 	if err == nil {
 		_, err = io.Copy(io.Discard, buf) // so that the checksum is of the whole file
