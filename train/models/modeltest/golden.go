@@ -50,7 +50,11 @@ func Golden(t *testing.T, file string, open func(e engine.Engine, c Case) (*Tria
 			}
 			t.Run(c.Name+" on "+d.Name, func(t *testing.T) {
 				e := d.Open(t)
-				defer e.Close()
+				defer func() {
+					if err := e.Close(); err != nil {
+						t.Error(err)
+					}
+				}()
 				c.compare(t, e, d.Slow, open, batch)
 			})
 		}
