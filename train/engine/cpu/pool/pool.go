@@ -3,39 +3,55 @@
 // nothing else, so that results do not depend on how many workers there are.
 package pool
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
 
 // Pool is a number of workers that wait for work. It runs one job at a time.
 type Pool struct {
 	workers int
-	wake    []chan struct{}
+	patient int // how often one looks for work, or for its end, before it sleeps
+	others  []*worker
 	ended   sync.WaitGroup
+	closed  atomic.Bool
+	jobs    atomic.Uint32 // how many there were
+	left    atomic.Int64  // tasks that are not finished
 
 	mu    sync.Mutex
 	done  sync.Cond // left became 0
 	job   Job
 	tasks int
 	next  int // the first task that nobody has taken
-	left  int // tasks that are not finished
+}
+
+// worker is one besides the caller of Run.
+type worker struct {
+	asleep atomic.Bool
+	wake   chan struct{} // of one place: whoever takes asleep away may send, once
 }
 
 // Job is work in independent tasks, counted from 0; a worker, counted from 0
 // too, does one task at a time.
 type Job interface{ Do(task, worker int) }
 
+// patience is about 10 us: waking a sleeping worker takes as long, and the
+// kernels of a network follow each other faster.
+const patience = 1 << 14
+
 // New starts workers, the caller of each [Pool.Run] being one of them. Close
 // ends them.
 func New(workers int) *Pool {
 	p := &Pool{workers: max(1, workers)}
+	if p.workers <= runtime.GOMAXPROCS(0) {
+		p.patient = patience
+	}
 	p.done.L = &p.mu
-	for w := 1; w < p.workers; w++ {
-		wake := make(chan struct{}, 1) // a worker that was told to look need not be told again
-		p.wake = append(p.wake, wake)
-		p.ended.Go(func() {
-			for range wake {
-				p.work(w)
-			}
-		})
+	for i := 1; i < p.workers; i++ {
+		w := &worker{wake: make(chan struct{}, 1)}
+		p.others = append(p.others, w)
+		p.ended.Go(func() { p.serve(w, i) })
 	}
 	return p
 }
@@ -45,11 +61,19 @@ func (p *Pool) Workers() int { return p.workers }
 
 // Close ends the workers and waits for them. The pool cannot be used any more.
 func (p *Pool) Close() {
-	for _, w := range p.wake {
-		close(w)
-	}
-	p.wake = nil
+	p.closed.Store(true)
+	p.call(len(p.others))
 	p.ended.Wait()
+}
+
+// call tells some workers to look.
+func (p *Pool) call(n int) {
+	p.jobs.Add(1)
+	for _, w := range p.others[:n] {
+		if w.asleep.CompareAndSwap(true, false) {
+			w.wake <- struct{}{}
+		}
+	}
 }
 
 // Run does tasks of j and returns when all are finished. It does not wait for
@@ -62,21 +86,37 @@ func (p *Pool) Run(j Job, tasks int) {
 		return
 	}
 	p.mu.Lock()
-	p.job, p.tasks, p.next, p.left = j, tasks, 0, tasks
+	p.job, p.tasks, p.next = j, tasks, 0
+	p.left.Store(int64(tasks))
 	p.mu.Unlock()
-	for _, w := range p.wake[:min(len(p.wake), tasks-1)] {
-		select {
-		case w <- struct{}{}:
-		default: // it has not looked since it was last told to
-		}
-	}
+	p.call(min(len(p.others), tasks-1))
 	p.work(0)
+	for i := 0; i < p.patient && p.left.Load() > 0; i++ {
+	}
 	p.mu.Lock()
-	for p.left > 0 {
+	for p.left.Load() > 0 {
 		p.done.Wait()
 	}
 	p.job = nil
 	p.mu.Unlock()
+}
+
+// serve works whenever there is a job.
+func (p *Pool) serve(w *worker, number int) {
+	for !p.closed.Load() {
+		seen := p.jobs.Load()
+		p.work(number)
+		for i := 0; i < p.patient && p.jobs.Load() == seen; i++ {
+		}
+		if p.jobs.Load() != seen {
+			continue
+		}
+		w.asleep.Store(true)
+		if p.jobs.Load() != seen && w.asleep.CompareAndSwap(true, false) {
+			continue // it came in between, and nobody sends
+		}
+		<-w.wake
+	}
 }
 
 // work does tasks until none is left to take. A late worker may find those of
@@ -90,7 +130,7 @@ func (p *Pool) work(worker int) {
 		p.mu.Unlock()
 		j.Do(task, worker)
 		p.mu.Lock()
-		if p.left--; p.left == 0 {
+		if p.left.Add(-1) == 0 {
 			p.done.Signal()
 		}
 	}
