@@ -33,6 +33,7 @@ type weights struct {
 	w       []span    // for each kw
 	parts   []segment // of a row, where taps are summed together
 	lines   [][2]int  // plain: ranges of kh that rows of dy read through
+	wide    int       // blocks of vectors that a task does, one or two
 	weave   bool
 	left    int // weave: whether the outermost columns exist
 	right   int
@@ -74,8 +75,12 @@ func (g *weights) prepare(s Shape, l level, scratch []*scratch) {
 	g.left, g.right = flag(first >= 0), flag(first+g.out[2]+1 < s.In[2])
 	g.swapped = g.block == Lanes && !g.weave && s.Stride[2] == 1 && s.Cout*blocks(s.Cin)*4 < s.Cin*blocks(s.Cout)*3
 	g.spans()
+	g.wide = 1
+	if g.block == Lanes && !g.weave && g.level.pairTile() > 0 {
+		g.wide = min(2, g.vectors())
+	}
 	g.rows = s.N * g.out[0] * g.out[1]
-	g.slabs = max(1, min(slabs/g.pairs(), g.rows/4))
+	g.slabs = max(1, min(slabs/g.groups(), g.rows/4))
 	g.chunk = max(1, min(g.rows, 128<<10/(g.out[2]*Lanes*4)))
 	g.reduce.weights, g.unpack.weights = g, g
 }
@@ -137,8 +142,9 @@ func (g *weights) scalars() int {
 	return blocks(g.shape.Cin)
 }
 
-// pairs is the number of pairs of blocks.
-func (g *weights) pairs() int { return g.vectors() * g.scalars() }
+// pairs is the number of pairs of blocks, groups that of their tasks.
+func (g *weights) pairs() int  { return g.vectors() * g.scalars() }
+func (g *weights) groups() int { return ceilDiv(g.vectors(), g.wide) * g.scalars() }
 
 // pairSize is how many floats the sum of a pair takes: [kd][kh][kw][16][16],
 // the vectors last, and [Cin][kd][kh][kw][16] where the input is plain.
@@ -156,23 +162,23 @@ func (g *weights) slabSize() int {
 	return g.pairs()*g.pairSize() + blocks(g.shape.Cout)*Lanes
 }
 
-func (g *weights) tasks() int { return g.slabs * g.pairs() }
+func (g *weights) tasks() int { return g.slabs * g.groups() }
 
 func (g *weights) Do(task, worker int) {
 	s := g.scratch[worker]
-	pair := task % g.pairs()
-	slab := g.work[task/g.pairs()*g.slabSize():][:g.slabSize()]
-	vector, scalar := pair/g.scalars(), pair%g.scalars()
-	to, from := vector, scalar
-	if g.swapped {
-		to, from = from, to
+	group, part := task%g.groups(), task/g.groups()
+	slab := g.work[part*g.slabSize():][:g.slabSize()]
+	vector, scalar := group/g.scalars()*g.wide, group%g.scalars()
+	r0, r1 := part*g.rows/g.slabs, (part+1)*g.rows/g.slabs
+	count := min(g.wide, g.vectors()-vector)
+	for v := vector; v < vector+count; v++ {
+		clear(slab[(v*g.scalars()+scalar)*g.pairSize():][:g.pairSize()])
+		if to, from := g.blocks(v, scalar); from == 0 {
+			g.sumBias(slab[g.pairs()*g.pairSize()+to*Lanes:][:Lanes], to, r0, r1)
+		}
 	}
-	sum := slab[pair*g.pairSize():][:g.pairSize()]
-	clear(sum)
-	r0, r1 := task/g.pairs()*g.rows/g.slabs, (task/g.pairs()+1)*g.rows/g.slabs
-	if from == 0 {
-		g.sumBias(slab[g.pairs()*g.pairSize()+to*Lanes:][:Lanes], to, r0, r1)
-	}
+	to, from := g.blocks(vector, scalar)
+	sum := slab[(vector*g.scalars()+scalar)*g.pairSize():]
 	for lo := r0; lo < r1; lo += g.chunk {
 		hi := min(lo+g.chunk, r1)
 		for kd := range g.shape.Kernel[0] {
@@ -182,10 +188,18 @@ func (g *weights) Do(task, worker int) {
 			}
 			for kh := range g.shape.Kernel[1] {
 				g.list(s, from, to, kd, kh, lo, hi)
-				g.taps(s, sum[(kd*g.shape.Kernel[1]+kh)*g.shape.Kernel[2]*Lanes*Lanes:], scalar)
+				g.taps(s, sum[(kd*g.shape.Kernel[1]+kh)*g.shape.Kernel[2]*Lanes*Lanes:], scalar, count)
 			}
 		}
 	}
+}
+
+// blocks returns which blocks of channels of dy and x a pair is of.
+func (g *weights) blocks(vector, scalar int) (to, from int) {
+	if g.swapped {
+		return scalar, vector
+	}
+	return vector, scalar
 }
 
 // place returns the sample and the place along D and H of row r of dy.
@@ -228,15 +242,16 @@ func source(links []link, k int) int {
 	return -1
 }
 
-// taps adds the listed rows to the sums of all kw.
-func (g *weights) taps(s *scratch, sum []float32, scalar int) {
+// taps adds the listed rows to the sums of all kw, of one or two blocks of
+// vectors.
+func (g *weights) taps(s *scratch, sum []float32, scalar, count int) {
 	if len(s.rows) == 0 {
 		return
 	}
 	c := &s.c
-	scalars, vectors, channels, stride := g.x, g.dy, g.shape.Cin, g.shape.Stride[2]
+	scalars, vectors, channels, stride, size := g.x, g.dy, g.shape.Cin, g.shape.Stride[2], volume(g.out)
 	if g.swapped {
-		scalars, vectors, channels, stride = g.dy, g.x, g.shape.Cout, 1
+		scalars, vectors, channels, stride, size = g.dy, g.x, g.shape.Cout, 1, volume(g.shape.In)
 	}
 	used := min(Lanes, channels-scalar*Lanes)
 	c.x, c.v, c.init = &scalars[0], &vectors[0], nil
@@ -245,20 +260,9 @@ func (g *weights) taps(s *scratch, sum []float32, scalar int) {
 		return
 	}
 	c.step, c.xi, c.xl = Lanes*4, 4, stride*Lanes*4
+	c.v2, c.dst2 = size*Lanes*4, g.scalars()*g.pairSize()*4
 	if most := g.level.patchTile(used); most > 1 && len(g.w) > 1 {
-		// Few channels: the taps along W are summed together.
-		c.group, c.xg = Lanes*Lanes*4, g.shape.Dilation[2]*Lanes*4
-		if g.swapped {
-			c.xg = -c.xg
-		}
-		for _, p := range g.parts {
-			for k := p.k0; k < p.k1; k += most {
-				groups := min(most, p.k1-k)
-				g.meet(s, p.span, (k-p.k0)*c.xg, Lanes*4)
-				c.x, c.dst = &scalars[0], &sum[k*Lanes*Lanes]
-				g.level.patch(c, groups, used)
-			}
-		}
+		g.few(s, sum, scalars, used, most, count)
 		return
 	}
 	for k, w := range g.w {
@@ -266,7 +270,31 @@ func (g *weights) taps(s *scratch, sum []float32, scalar int) {
 			continue
 		}
 		g.meet(s, w, 0, Lanes*4)
-		g.strips(c, sum[k*Lanes*Lanes:], scalars, used)
+		if count == 2 {
+			g.strips(c, sum[k*Lanes*Lanes:], scalars, used, g.level.pairTile(), level.pair)
+		} else {
+			g.strips(c, sum[k*Lanes*Lanes:], scalars, used, g.level.tile(), level.outer)
+		}
+	}
+}
+
+// few is taps for few scalar channels: the kw are summed together.
+func (g *weights) few(s *scratch, sum, scalars []float32, used, most, count int) {
+	c := &s.c
+	c.group, c.xg = Lanes*Lanes*4, g.shape.Dilation[2]*Lanes*4
+	if g.swapped {
+		c.xg = -c.xg
+	}
+	for _, p := range g.parts {
+		for k := p.k0; k < p.k1; k += most {
+			g.meet(s, p.span, (k-p.k0)*c.xg, Lanes*4)
+			c.x = &scalars[0]
+			for v := range count {
+				one := *c
+				one.dst, one.v = at(&sum[k*Lanes*Lanes], v*c.dst2), at(c.v, v*c.v2)
+				g.level.patch(&one, min(most, p.k1-k), used)
+			}
+		}
 	}
 }
 
@@ -291,13 +319,13 @@ func (g *weights) woven(s *scratch, sum []float32, used int) {
 	}
 }
 
-// strips runs outer for rows consecutive scalars and rows of sum.
-func (g *weights) strips(c *call, sum, x []float32, rows int) {
-	parts := ceilDiv(rows, g.level.tile())
+// strips runs a kernel for rows consecutive scalars and rows of sum.
+func (g *weights) strips(c *call, sum, x []float32, rows, most int, kernel func(level, *call, int)) {
+	parts := ceilDiv(rows, most)
 	for p := range parts {
 		lo, hi := p*rows/parts, (p+1)*rows/parts
 		c.dst, c.x = &sum[lo*Lanes], &x[lo]
-		g.level.outer(c, hi-lo)
+		kernel(g.level, c, hi-lo)
 	}
 }
 
