@@ -43,8 +43,8 @@ func (d *device) Conv(y, x, w, b *engine.Tensor, s engine.Window) {
 	check.Conv(y, x, w, b, s)
 	c := d.of(x, y, s)
 	packed := d.mem.take(c.PackedSize())
-	c.Pack(packed, values(w), optional(b))
-	c.Forward(values(y), values(x), packed)
+	c.Pack(packed.v, values(w), optional(b))
+	c.Forward(values(y), values(x), packed.v)
 	d.mem.give(packed)
 }
 
@@ -52,8 +52,8 @@ func (d *device) ConvGradData(dx, dy, w, b *engine.Tensor, s engine.Window) {
 	check.ConvGradData(dx, dy, w, b, s)
 	c := d.of(dx, dy, s)
 	packed := d.mem.take(c.PackedBackSize())
-	c.PackBack(packed, values(w), optional(b))
-	c.GradData(values(dx), values(dy), packed)
+	c.PackBack(packed.v, values(w), optional(b))
+	c.GradData(values(dx), values(dy), packed.v)
 	d.mem.give(packed)
 }
 
@@ -61,6 +61,6 @@ func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) 
 	check.ConvGradWeights(dw, db, x, dy, s)
 	c := d.of(x, dy, s)
 	work := d.mem.take(c.WorkSize())
-	c.GradWeights(values(dw), optional(db), values(x), values(dy), work)
+	c.GradWeights(values(dw), optional(db), values(x), values(dy), work.v)
 	d.mem.give(work)
 }

@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 
 	"github.com/lacuna-ml/lacuna/train/engine"
@@ -46,6 +45,7 @@ func New(o Options) engine.Engine {
 	}
 	o.Level = o.Level.Found()
 	d := &device{o: o, pool: pool.New(o.Workers), convs: map[conv.Shape]*convolution{}}
+	d.mem.poison = o.Poison
 	d.job.Unit, d.job.counter = vec.New(o.Level), vec.Counter()
 	d.norm.Unit, d.pooling.Unit, d.resize.Unit = d.job.Unit, d.job.Unit, d.job.Unit
 	d.resize.tables = map[axis][]blend{}
@@ -70,7 +70,7 @@ func (d *device) Wait() error { return nil }
 // buffer is the memory of a tensor.
 type buffer struct {
 	v     []float32 // as many as the tensor takes
-	whole []float32 // what to give back; nil where it is another tensor's
+	whole *span     // what to give back; nil where it is another tensor's
 }
 
 // values returns the floats of t as they are stored.
@@ -83,7 +83,7 @@ type header struct {
 	shape [5]int
 }
 
-func tensorOf(s tensor.Shape, l tensor.Layout, v, whole []float32) *engine.Tensor {
+func tensorOf(s tensor.Shape, l tensor.Layout, v []float32, whole *span) *engine.Tensor {
 	h := &header{b: buffer{v, whole}}
 	h.t = engine.Tensor{Shape: append(tensor.Shape(h.shape[:0]), s...), Layout: l, Buf: &h.b}
 	return &h.t
@@ -93,12 +93,7 @@ func (d *device) New(s tensor.Shape, l tensor.Layout) *engine.Tensor {
 	check.New(s, l)
 	n := tensor.Floats(s, l)
 	whole := d.mem.take(n)
-	if d.o.Poison {
-		for i := range whole {
-			whole[i] = float32(math.NaN())
-		}
-	}
-	return tensorOf(s, l, whole[:n], whole)
+	return tensorOf(s, l, whole.v[:n:n], whole)
 }
 
 func (d *device) Free(t *engine.Tensor) {
@@ -140,31 +135,3 @@ func (d *device) Read(plain []float32, t *engine.Tensor) error {
 }
 
 func (d *device) Memory() engine.Memory { return d.mem.Memory }
-
-// memory keeps what is freed, by size.
-type memory struct {
-	engine.Memory
-	free map[int][][]float32
-}
-
-// take returns at least n floats.
-func (m *memory) take(n int) []float32 {
-	size := (max(n, 1) + tensor.Lanes - 1) / tensor.Lanes * tensor.Lanes
-	m.InUse += int64(size) * 4
-	m.Peak = max(m.Peak, m.InUse)
-	if list := m.free[size]; len(list) > 0 {
-		v := list[len(list)-1]
-		m.free[size] = list[:len(list)-1]
-		return v
-	}
-	m.Held += int64(size) * 4
-	return make([]float32, size)
-}
-
-func (m *memory) give(v []float32) {
-	m.InUse -= int64(len(v)) * 4
-	if m.free == nil {
-		m.free = map[int][][]float32{}
-	}
-	m.free[len(v)] = append(m.free[len(v)], v)
-}

@@ -48,6 +48,9 @@ func (d *device) maxPool(small, tap, large *engine.Tensor, s engine.Window, grad
 	for len(k.scratch) < d.pool.Workers() {
 		k.scratch = append(k.scratch, nil)
 	}
+	for i, taps := range k.scratch {
+		k.scratch[i] = grown(taps, k.s.Kernel[0]*k.s.Kernel[1]*k.s.Kernel[2])
+	}
 	k.items = planes(small)
 	if !grad {
 		k.items *= k.out[0]
@@ -82,7 +85,6 @@ func (k *maxPool) plane(block, d, worker int) {
 		small, tap := k.small[(row+h)*k.out[2]*lanes:], k.tap[(row+h)*k.out[2]*lanes:]
 		for w := 0; w < k.out[2]; {
 			taps, x, n := k.taps(k.scratch[worker][:0], d, h, w)
-			k.scratch[worker] = taps
 			at := x * lanes
 			if k.grad {
 				k.MaxPoolGrad(large[at:], small[w*lanes:], tap[w*lanes:], n, k.s.Stride[2], taps, k.disjoint)
