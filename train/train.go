@@ -79,6 +79,8 @@ type State struct {
 	Loss     float64 `json:"loss"`
 	Distil   float64 `json:"distil"`
 	MetaLoss float64 `json:"meta_loss"`
+	// HeldOut counts the uses of held-out samples by meta-learning so far.
+	HeldOut int `json:"held_out"`
 	// U and Weights are the raw importances and the weights, by modality.
 	U       []float32 `json:"u"`
 	Weights []float64 `json:"weights"`
@@ -281,6 +283,7 @@ func (t *Trainer) metaPhase(ctx context.Context, train batch) error {
 			if err := t.metaStep(train, b); err != nil {
 				return err
 			}
+			t.state.HeldOut += len(b.keys)
 			b = batch{}
 		}
 	}
