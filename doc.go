@@ -13,6 +13,11 @@
 //   - Patch: a box of D x H x W voxels cut from a volume, with its location.
 //   - Mask: which modalities of a sample are present, one bit each.
 //   - Split: train, val or test. val is the held-out meta-validation shard.
+//   - Importance: a learned number a modality; softmax of them are the weights by
+//     which modalities teach each other.
+//   - Feature: what an encoder makes of one modality of one sample.
+//   - Run: one training, in a folder of its own; a step is one change of the
+//     model's parameters.
 //   - Shard: one Arrow IPC file of samples of one split.
 //   - Manifest: the manifest.json that makes a directory of shards a data set.
 //
@@ -24,7 +29,11 @@
 //   - preprocess: ordered, bounded pipeline (preprocess/pipeline) and its
 //     stages for volumes, patches and audio; mfcc: the features of sound.
 //   - shards: Arrow files behind checksums, splits, masks, the inspection tool.
-//   - cmd/lacuna, cmd/shards: the programs. Only they see both halves.
+//   - train: the engine (train/engine, two devices), autograd, layers, models,
+//     distillation, meta-learning, and the Trainer, a struct of these parts.
+//   - validate: judges any model under any combination of modalities.
+//   - internal/lab: where the halves meet: runs, experiments, their reports.
+//   - cmd/lacuna, cmd/shards: the programs, a layer of flags.
 //
 // docs/architecture.md draws it, shards/docs/format.md specifies the shards.
 package lacuna
