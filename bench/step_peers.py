@@ -10,7 +10,9 @@ with 4 modalities of 32x64x64 at batch 2 (SGD, Dice + BCE), both with
 distillation and nothing missing. The same model, losses and batches are in
 torch_nets.py; PyTorch runs it in all ways that a user would try, eager, and the
 fastest counts. Each round times one side after the other, so that both see the
-same noise. Gorgonia has a part in avnet alone, and does without distillation.
+same noise; on a machine that others use too, set OMP_WAIT_POLICY=PASSIVE, or
+PyTorch's threads spin away each other's time. Gorgonia has a part in avnet alone,
+and does without distillation.
 
 memory is of unet3d: how far the peak of a process's memory, VmHWM, is above
 what it was before the network was made, after 5 steps with 2 threads, each side
@@ -116,6 +118,9 @@ def compare(o, name):
             print(f"  {side} {low[side]:.1f}/{mid[side]:.1f}", end="")
             if not side.startswith("torch"):
                 print(f" x{low[side] / best[0]:.2f} x{mid[side] / best[1]:.2f}", end="")
+            if side in o.devices[1:]:
+                first = o.devices[0]
+                print(f" ({first} x{low[side] / low[first]:.2f} x{mid[side] / mid[first]:.2f})", end="")
         print(flush=True)
         for p in peers.values():
             p.end()
@@ -159,7 +164,7 @@ def main():
     p.add_argument("--gorgonia")
     o = p.parse_args()
     if o.binary:
-        print(f"torch {torch.__version__}; min / median ms of a step; ratios of minima and of medians to the fastest PyTorch")
+        print(f"torch {torch.__version__}; min / median ms of a step; ratios of minima and of medians to the fastest PyTorch (to the first device)")
     for name in ARGS:
         if o.only in (name, None):
             compare(o, name)
