@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lacuna-ml/lacuna/ingest"
@@ -93,12 +94,14 @@ func (c *doctorCmd) examine(a *app, d datasets.Dataset, src ingest.Source) (*che
 		},
 		OnDone: func(ingest.Subject) { bar.Add(1) },
 	}
+	var same copies
 	for s, err := range pipe.Run(a.ctx, src, each(subjects)) {
 		if err != nil {
 			return nil, err
 		}
-		found.Warnings += len(s.Warnings)
-		found.Rows = append(found.Rows, warningRows(s)...)
+		rows := warningRows(s.Key.Subject, slices.Concat(s.Warnings, same.add(s)))
+		found.Warnings += len(rows)
+		found.Rows = append(found.Rows, rows...)
 	}
 	return found, nil
 }

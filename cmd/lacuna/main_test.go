@@ -403,6 +403,57 @@ func TestDoctorCountsWhatIsTheSame(t *testing.T) {
 	}
 }
 
+// copyCase copies a case under another name, but for one modality.
+func copyCase(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []string{"flair", "t1", "t2", "seg"} {
+		b, err := os.ReadFile(filepath.Join(from, filepath.Base(from)+"_"+m+".nii.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(to)+"_"+m+".nii.gz"), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A copy under another name is another patient to whoever goes by names.
+func TestCopiesAreWarnedOf(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, dir, "--kinds", "brats")
+	in := filepath.Join(dir, "files", "brats")
+	cases, _ := filepath.Glob(filepath.Join(in, "HGG", "*"))
+	if len(cases) == 0 {
+		t.Fatal("no case to copy")
+	}
+	clean, _ := want(t, cli.Good, "doctor", "brats", "--in", in)
+	if strings.Contains(clean, "copy") {
+		t.Errorf("a copy where there is none:\n%s", clean)
+	}
+	copyCase(t, cases[0], filepath.Join(in, "HGG", "Brats18_TWIN_1_1"))
+	stdout, _ := want(t, cli.Good, "doctor", "brats", "--in", in, "--json")
+	var found checkup
+	if err := json.Unmarshal([]byte(stdout), &found); err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	for _, r := range found.Rows {
+		if r.Kind == "copy" {
+			rows = append(rows, r)
+		}
+	}
+	if len(rows) != 1 || rows[0].Subject != "Brats18_TWIN_1_1" || !strings.Contains(rows[0].Reason, filepath.Base(cases[0])+"_flair.nii.gz") {
+		t.Errorf("rows %+v, want one that names both", rows)
+	}
+	_, stderr := want(t, cli.Good, "ingest", "brats", "--in", in, "--out", filepath.Join(dir, "out"), "--size", "16")
+	if !strings.Contains(stderr, "warning: copy: 1 time") {
+		t.Errorf("ingest does not warn:\n%s", stderr)
+	}
+}
+
 func TestDoctorDoesWhatIngestWould(t *testing.T) {
 	dir := t.TempDir()
 	smallPhantom(t, dir, "--kinds", "avdigits")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,10 +32,10 @@ func errorRows(e *ingest.SubjectError) []row {
 	return rows
 }
 
-func warningRows(s *ingest.Sample) []row {
-	rows := make([]row, len(s.Warnings))
-	for i, p := range s.Warnings {
-		rows[i] = row{"warning", s.Key.Subject, p}
+func warningRows(subject string, problems []ingest.Problem) []row {
+	rows := make([]row, len(problems))
+	for i, p := range problems {
+		rows[i] = row{"warning", subject, p}
 	}
 	return rows
 }
@@ -190,6 +191,8 @@ type warnings struct {
 	kinds []string   // in the order met
 	n     map[string]int
 	first map[string]ingest.Problem
+
+	copies copies
 }
 
 func (w *warnings) add(s *ingest.Sample) {
@@ -197,7 +200,7 @@ func (w *warnings) add(s *ingest.Sample) {
 		return
 	}
 	w.last = s.Subject.Key
-	for _, p := range s.Warnings {
+	for _, p := range slices.Concat(s.Warnings, w.copies.add(s)) {
 		if w.n == nil {
 			w.n, w.first = map[string]int{}, map[string]ingest.Problem{}
 		}
@@ -206,6 +209,47 @@ func (w *warnings) add(s *ingest.Sample) {
 			w.first[p.Kind] = p
 		}
 	}
+}
+
+// copies finds subjects that have a file of another one, byte for byte, under
+// another name: names alone would put them into different splits.
+type copies struct {
+	last ingest.Key // the subject looked at last
+	seen map[[sha256.Size]byte]copied
+}
+
+// copied is where a file was first met.
+type copied struct{ subject, path string }
+
+// add returns what is odd about a subject's files, one problem for each subject
+// that it shares files with. Label maps don't count: two may well be all zero.
+func (c *copies) add(s *ingest.Sample) (odd []ingest.Problem) {
+	if s.Subject.Key == c.last {
+		return nil
+	}
+	c.last = s.Subject.Key
+	if c.seen == nil {
+		c.seen = map[[sha256.Size]byte]copied{}
+	}
+	told := map[string]bool{}
+	for _, f := range s.Sources {
+		if f.Role == "target" {
+			continue
+		}
+		first, ok := c.seen[f.SHA256]
+		if !ok {
+			c.seen[f.SHA256] = copied{s.Subject.Key.Subject, f.Path}
+			continue
+		}
+		if first.path == f.Path || first.subject == s.Subject.Key.Subject || told[first.subject] {
+			continue // a file that holds many subjects' data, or modalities
+		}
+		told[first.subject] = true
+		odd = append(odd, ingest.Problem{Path: f.Path, Kind: "copy",
+			Reason: fmt.Sprintf("is byte for byte %s of %s", first.path, first.subject),
+			Fix:    "remove one of the subjects, lest it be learnt from and tested on"})
+	}
+	return odd
 }
 
 // print writes a line a kind.
