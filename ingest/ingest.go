@@ -151,6 +151,18 @@ type Sample struct {
 	Warnings    []Problem
 }
 
+// Crop sets the Location and Affine of s to those of its box that begins at the
+// voxel start (D, H, W; it may lie outside). Volume stays, the arrays are the
+// caller's business.
+func (s *Sample) Crop(start [3]int) {
+	for d := range 3 {
+		s.Location.Offset[d] += start[d]
+		for w := range 3 {
+			s.Affine[w][3] += s.Affine[w][2-d] * float64(start[d])
+		}
+	}
+}
+
 // Problem is one thing wrong or odd with a subject. Its texts never hold a
 // value of a free-text header field.
 type Problem struct {

@@ -78,3 +78,25 @@ func ExampleSubjectError() {
 	// left out: subject brats/BraTS20_Training_001: BraTS20_Training_001_t2.nii.gz: the compressed stream ends here (copy or download it again)
 	// true
 }
+
+// The world place of a voxel stays, whichever box it is counted in.
+func TestCropKeepsPlaces(t *testing.T) {
+	s := ingest.Sample{
+		Affine:   [4][4]float64{{0, 2, 0, -7}, {-3, 0, 0.5, 11}, {0, 0, 4, 13}, {0, 0, 0, 1}},
+		Location: ingest.Location{Offset: [3]int{1, 2, 3}, Volume: [3]int{20, 30, 40}, Axes: "PRS"},
+	}
+	was, start := s, [3]int{4, -5, 6} // D, H, W
+	s.Crop(start)
+	if want := (ingest.Location{Offset: [3]int{5, -3, 9}, Volume: was.Location.Volume, Axes: "PRS"}); s.Location != want {
+		t.Errorf("location %+v, want %+v", s.Location, want)
+	}
+	for w := range 3 {
+		want := was.Affine[w][3]
+		for a := range 3 {
+			want += was.Affine[w][a] * float64(start[2-a])
+		}
+		if s.Affine[w][3] != want || [3]float64(s.Affine[w][:3]) != [3]float64(was.Affine[w][:3]) {
+			t.Errorf("world axis %d: %v, want its first voxel at %g", w, s.Affine[w], want)
+		}
+	}
+}

@@ -7,7 +7,11 @@
 // y, z in the order of a NIfTI file, x fastest; boxes are lo <= x, y, z < hi.
 package sparse
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/lacuna-ml/lacuna/ingest/axes"
+)
 
 // Volume is a volume of which a part is kept: as Codes, of whole numbers, or as
 // Values; the other is nil. The zero Volume has no voxel. A Volume may be read by
@@ -237,17 +241,18 @@ func (v *Volume) Dense(lo, hi [3]int) []float32 {
 	return dst
 }
 
-// Turn returns v with other axes: its axis a is axis from[a] of v, counted from
-// the other end where flip[a]. The background stays. It shares no memory with v.
-func (v *Volume) Turn(from [3]int, flip [3]bool) *Volume {
+// Turn returns v with its axes as m says. The background stays. It shares no
+// memory with v.
+func (v *Volume) Turn(m axes.Map) *Volume {
 	lo, hi := v.Box()
 	size := [3]int{max(hi[0]-lo[0], 0), max(hi[1]-lo[1], 0), max(hi[2]-lo[2], 0)}
 	step := [3]int{1, size[0], size[0] * size[1]}
-	var to, end, shape, by [3]int // the box among the new axes, and steps in src along them
+	shape := m.Shape(v.Shape)
+	var to, end, by [3]int // the box among the new axes, and steps in src along them
 	first := 0
-	for a, f := range from {
-		shape[a], to[a], end[a], by[a] = v.Shape[f], lo[f], hi[f], step[f]
-		if flip[a] {
+	for a, f := range m.From {
+		to[a], end[a], by[a] = lo[f], hi[f], step[f]
+		if m.Flip[a] {
 			to[a], end[a], by[a] = v.Shape[f]-hi[f], v.Shape[f]-lo[f], -step[f]
 			first += (size[f] - 1) * step[f]
 		}

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/lacuna-ml/lacuna/ingest/axes"
 	"github.com/lacuna-ml/lacuna/ingest/sparse"
 )
 
@@ -149,7 +150,7 @@ func checkPlanes(t *rapid.T, d dense, v *sparse.Volume, lo, hi int) {
 func checkTurn(t *rapid.T, d dense, v *sparse.Volume) {
 	from := [3]int(rapid.Permutation([]int{0, 1, 2}).Draw(t, "from"))
 	flip := [3]bool{rapid.Bool().Draw(t, "flip"), rapid.Bool().Draw(t, "flip"), rapid.Bool().Draw(t, "flip")}
-	turned := v.Turn(from, flip)
+	turned := v.Turn(axes.Map{From: from, Flip: flip})
 	for a, f := range from {
 		if turned.Shape[a] != d.shape[f] {
 			t.Fatalf("turned to %v, flipped %v: shape %v of %v", from, flip, turned.Shape, d.shape)

@@ -20,21 +20,22 @@ const module = "github.com/lacuna-ml/lacuna"
 var arrows = map[string][]string{
 	".":               {}, // glossary only
 	"ingest/modality": {},
-	"ingest/sparse":   {},
+	"ingest/axes":     {},
+	"ingest/sparse":   {"ingest/axes"},
 	"ingest/nifti":    {"ingest/sparse"},
 	"ingest/wav":      {},
 	"ingest/idx":      {},
 	"ingest":          {"ingest/modality", "ingest/sparse"},
-	"ingest/datasets": {"ingest", "ingest/modality", "ingest/sparse", "ingest/nifti", "ingest/wav", "ingest/idx"},
+	"ingest/datasets": {"ingest", "ingest/axes", "ingest/modality", "ingest/sparse", "ingest/nifti", "ingest/wav", "ingest/idx"},
 	"mfcc":            {},
 
 	"preprocess/pipeline": {},
-	"preprocess":          {"ingest", "ingest/modality", "ingest/sparse", "mfcc", "preprocess", "preprocess/pipeline"},
+	"preprocess":          {"ingest", "ingest/axes", "ingest/modality", "ingest/sparse", "mfcc", "preprocess", "preprocess/pipeline"},
 
 	"shards/split":     {"ingest"},
 	"shards/missing":   {"ingest", "ingest/modality", "shards/split"},
 	"shards":           {"ingest", "ingest/modality", "internal/atomicfile", "shards/split"},
-	"shards/shardtool": {"ingest", "ingest/modality", "shards", "shards/split", "shards/missing"},
+	"shards/shardtool": {"ingest", "ingest/axes", "ingest/modality", "shards", "shards/split", "shards/missing"},
 
 	"train/tensor":                 {},
 	"train/engine":                 {"train/tensor"},

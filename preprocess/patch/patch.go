@@ -274,12 +274,7 @@ func header(s *ingest.Sample, start, size [3]int, part string) *ingest.Sample {
 	if len(s.Target.Shape) > 0 {
 		p.Target.Shape = size[:]
 	}
-	for d := range 3 {
-		p.Location.Offset[d] += start[d]
-		for w := range 3 {
-			p.Affine[w][3] += p.Affine[w][2-d] * float64(start[d])
-		}
-	}
+	p.Crop(start)
 	// Whoever gets one patch may change its lists and must not meet the others'.
 	p.Background = slices.Clone(s.Background)
 	p.Sources = slices.Clone(s.Sources)

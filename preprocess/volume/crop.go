@@ -172,12 +172,7 @@ func (b box) cut(s *ingest.Sample, shape [3]int) {
 			s.Target.Data = compact(b, v, shape)
 		}
 	}
-	for d := range 3 {
-		s.Location.Offset[d] += b.lo[d]
-		for w := range 3 {
-			s.Affine[w][3] += s.Affine[w][2-d] * float64(b.lo[d])
-		}
-	}
+	s.Crop(b.lo)
 }
 
 // compact moves the rows of the box to the front of v and returns them: no row

@@ -3,11 +3,11 @@ package volume
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/axes"
 	"github.com/lacuna-ml/lacuna/preprocess"
 )
 
@@ -76,8 +76,8 @@ func (o orient) Apply(_ context.Context, _ *rand.Rand, s *ingest.Sample, emit fu
 	if err != nil {
 		return err
 	}
-	if m != unmoved {
-		m.data(s, shape)
+	if m != axes.Same() {
+		turnData(m, s, shape)
 	}
 	s.Definitions = append(s.Definitions, o.Name())
 	emit(s)
@@ -95,12 +95,12 @@ func (o orient) Repack(_ context.Context, p *ingest.Packed) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if m != unmoved {
+	if m != axes.Same() {
 		for i := range s.Present.All() {
-			p.Volumes[i] = p.Volumes[i].Turn(m.from, m.flip)
+			p.Volumes[i] = p.Volumes[i].Turn(m)
 		}
 		if p.Labels != nil {
-			p.Labels = p.Labels.Turn(m.from, m.flip)
+			p.Labels = p.Labels.Turn(m)
 		}
 	}
 	s.Definitions = append(s.Definitions, o.Name())
@@ -109,21 +109,26 @@ func (o orient) Repack(_ context.Context, p *ingest.Packed) (bool, error) {
 
 // turn turns the affine, the location and the shapes of s, and says how its
 // arrays are to follow.
-func (o orient) turn(s *ingest.Sample, shape [3]int) (move, error) {
-	has, ok := nearestAxes(s.Affine)
+func (o orient) turn(s *ingest.Sample, shape [3]int) (axes.Map, error) {
+	has, ok := axes.Nearest(s.Affine)
 	if !ok {
-		return move{}, fault(s, "affine", "set the sform or qform of the files, or leave the orientation as it is",
+		return has, fault(s, "affine", "set the sform or qform of the files, or leave the orientation as it is",
 			"the affine is singular or not finite, so the orientation is unknown")
 	}
 	locate(s, shape)
 	if s.Location.Axes == "" {
-		for _, a := range has {
-			s.Location.Axes += string(letters[a.world][toInt(a.negative)])
+		var names [3]byte // of the voxel axes
+		for w, v := range has.From {
+			names[v] = letters[w][toInt(has.Flip[w])]
 		}
+		s.Location.Axes = string(names[:])
 	}
-	m := between(has, o.goal)
-	if m != unmoved {
-		m.frame(s, shape)
+	var m axes.Map
+	for a, g := range o.goal {
+		m.From[a], m.Flip[a] = has.From[g.world], has.Flip[g.world] != g.negative
+	}
+	if m != axes.Same() {
+		frame(m, s, shape)
 	}
 	return m, nil
 }
@@ -135,75 +140,20 @@ func toInt(b bool) int {
 	return 0
 }
 
-// nearestAxes returns the permutation of the world's axes that has the largest
-// sum of cosines with the voxel axes x, y, z of the affine, and whether the
-// affine has three independent axes at all.
-func nearestAxes(affine [4][4]float64) (best [3]axis, ok bool) {
-	var cos [3][3]float64 // voxel axis, world axis
-	for v := range 3 {
-		norm := math.Hypot(math.Hypot(affine[0][v], affine[1][v]), affine[2][v])
-		for w := range 3 {
-			cos[v][w] = affine[w][v] / norm
-		}
-	}
-	det := cos[0][0]*(cos[1][1]*cos[2][2]-cos[1][2]*cos[2][1]) -
-		cos[0][1]*(cos[1][0]*cos[2][2]-cos[1][2]*cos[2][0]) +
-		cos[0][2]*(cos[1][0]*cos[2][1]-cos[1][1]*cos[2][0])
-	// The volume of three unit vectors: below 1e-6 they lie in a plane to
-	// within float32's precision, which is what headers have. NaN fails too.
-	if !(math.Abs(det) > 1e-6) {
-		return best, false
-	}
-	most := -1.0
-	for _, p := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
-		sum := 0.0
-		for v, w := range p {
-			sum += math.Abs(cos[v][w])
-		}
-		if sum <= most {
-			continue
-		}
-		most = sum
-		for v, w := range p {
-			best[v] = axis{w, cos[v][w] < 0}
-		}
-	}
-	return best, true
-}
-
-// move says where each new voxel axis (x, y, z) comes from.
-type move struct {
-	from [3]int
-	flip [3]bool
-}
-
-func between(has, goal [3]axis) (m move) {
-	for n, g := range goal {
-		for o, h := range has {
-			if h.world == g.world {
-				m.from[n], m.flip[n] = o, h.negative != g.negative
-			}
-		}
-	}
-	return m
-}
-
-var unmoved = move{from: [3]int{0, 1, 2}}
-
 // frame moves the affine, the location and the shapes of s, all of whose volumes
 // are D x H x W as shape says.
-func (m move) frame(s *ingest.Sample, shape [3]int) {
+func frame(m axes.Map, s *ingest.Sample, shape [3]int) {
 	affine := s.Affine
 	loc := s.Location
 	to := make([]int, 3)
-	for a, from := range m.from {
+	for a, from := range m.From {
 		d, o := 2-a, 2-from // the same axes in D, H, W
 		to[d] = shape[o]
 		loc.Volume[d], loc.Offset[d] = s.Location.Volume[o], s.Location.Offset[o]
 		for w := range 3 {
 			affine[w][a] = s.Affine[w][from]
 		}
-		if !m.flip[a] {
+		if !m.Flip[a] {
 			continue
 		}
 		loc.Offset[d] = s.Location.Volume[o] - s.Location.Offset[o] - to[d]
@@ -221,15 +171,15 @@ func (m move) frame(s *ingest.Sample, shape [3]int) {
 	}
 }
 
-// data moves the arrays of s, which were D x H x W as shape says.
-func (m move) data(s *ingest.Sample, shape [3]int) {
+// turnData moves the arrays of s, which were D x H x W as shape says.
+func turnData(m axes.Map, s *ingest.Sample, shape [3]int) {
 	old := [3]int{shape[2], shape[1], shape[0]} // x, y, z
 	stride := [3]int{1, shape[2], shape[2] * shape[1]}
 	var n, step [3]int
 	base := 0
-	for a, from := range m.from {
+	for a, from := range m.From {
 		n[a], step[a] = old[from], stride[from]
-		if m.flip[a] {
+		if m.Flip[a] {
 			base += (n[a] - 1) * step[a]
 			step[a] = -step[a]
 		}

@@ -3,6 +3,8 @@ package brats
 import (
 	"fmt"
 	"math"
+
+	"github.com/lacuna-ml/lacuna/ingest/axes"
 )
 
 // Tolerances of the comparison of two grids, in voxels of the reference, at the
@@ -22,17 +24,6 @@ type grid struct {
 	known  bool          // whether the header had any geometry
 }
 
-// axisMap says how the axes of one grid are those of another: its axis a is
-// axis from[a], counted from the other end where flip[a].
-type axisMap struct {
-	from [3]int
-	flip [3]bool
-}
-
-func (m axisMap) identity() bool {
-	return m.from == [3]int{0, 1, 2} && m.flip == [3]bool{}
-}
-
 // relation is how a grid lies to the reference.
 type relation uint8
 
@@ -46,8 +37,8 @@ const (
 // relate compares g with ref. For rearranged, m is what undoes it. off is the
 // distance between the corners furthest apart: in voxels of ref after m for
 // near and rearranged; in mm, without any m, for different.
-func relate(ref, g grid) (r relation, m axisMap, off float64) {
-	m = axisMap{from: [3]int{0, 1, 2}}
+func relate(ref, g grid) (r relation, m axes.Map, off float64) {
+	m = axes.Same()
 	if ref.shape == g.shape && ref.affine == g.affine {
 		return exact, m, 0
 	}
@@ -56,56 +47,17 @@ func relate(ref, g grid) (r relation, m axisMap, off float64) {
 		return different, m, math.Inf(1)
 	}
 	between := multiply(inv, g.affine) // voxel of g to voxel of ref
-	if p, ok := nearestAxes(between); ok && p.apply(g.shape) == ref.shape {
-		off = cornerDistance(between, p.matrix(g.shape), g.shape)
+	if p, ok := axes.Nearest(between); ok && p.Shape(g.shape) == ref.shape {
+		off = cornerDistance(between, p.Affine(g.shape), g.shape)
 		switch {
 		case !(off <= tolerance): // also where NaN
-		case p.identity():
+		case p == axes.Same():
 			return near, p, off
 		default:
 			return rearranged, p, off
 		}
 	}
 	return different, m, cornerDistance(g.affine, ref.affine, g.shape)
-}
-
-// nearestAxes rounds the linear part of m to a map of axes.
-func nearestAxes(m [4][4]float64) (p axisMap, ok bool) {
-	var used [3]bool
-	for a := range 3 {
-		best := 0
-		for j := range 3 {
-			if math.Abs(m[a][j]) > math.Abs(m[a][best]) {
-				best = j
-			}
-		}
-		if used[best] {
-			return p, false
-		}
-		used[best] = true
-		p.from[a], p.flip[a] = best, m[a][best] < 0
-	}
-	return p, true
-}
-
-// apply returns the shape after p.
-func (m axisMap) apply(shape [3]int) (out [3]int) {
-	for a, j := range m.from {
-		out[a] = shape[j]
-	}
-	return out
-}
-
-// matrix returns the map from voxels of a grid of that shape to voxels after m.
-func (m axisMap) matrix(shape [3]int) (out [4][4]float64) {
-	for a, j := range m.from {
-		out[a][j] = 1
-		if m.flip[a] {
-			out[a][j], out[a][3] = -1, float64(shape[j]-1)
-		}
-	}
-	out[3][3] = 1
-	return out
 }
 
 // cornerDistance returns how far apart a and b send the corner voxels of a

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/lacuna-ml/lacuna/ingest/axes"
 )
 
 // drawGrid draws a grid with any rotation, zooms and origin.
@@ -59,21 +61,21 @@ func TestRelateFindsTheTurn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ref := drawGrid(t)
 		from := rapid.Permutation([]int{0, 1, 2}).Draw(t, "from")
-		m := axisMap{from: [3]int(from)}
+		m := axes.Map{From: [3]int(from)}
 		for a := range 3 {
-			m.flip[a] = rapid.Bool().Draw(t, "flip")
+			m.Flip[a] = rapid.Bool().Draw(t, "flip")
 		}
 		var g grid
-		for a, j := range m.from {
+		for a, j := range m.From {
 			g.shape[j] = ref.shape[a]
 		}
-		g.affine = multiply(ref.affine, m.matrix(g.shape))
+		g.affine = multiply(ref.affine, m.Affine(g.shape))
 		r, got, off := relate(ref, g)
 		wantRelation := rearranged
-		if m.identity() {
+		if m == axes.Same() {
 			wantRelation = near // or exact
 		}
-		if r != wantRelation && (!m.identity() || r != exact) || got != m || off > 1e-6 {
+		if r != wantRelation && (m != axes.Same() || r != exact) || got != m || off > 1e-6 {
 			t.Fatalf("relate = %d, %+v, %g; want %d, %+v", r, got, off, wantRelation, m)
 		}
 

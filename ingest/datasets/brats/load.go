@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/axes"
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
 	"github.com/lacuna-ml/lacuna/ingest/sparse"
@@ -116,11 +117,11 @@ func (l *loader) load(ctx context.Context) (*ingest.Packed, error) {
 
 // turn returns v with its axes as m says, and with its voxel 0, 0, 0 for a
 // background, which need not be the file's first.
-func turn(v *sparse.Volume, m axisMap) *sparse.Volume {
-	if m.identity() {
+func turn(v *sparse.Volume, m axes.Map) *sparse.Volume {
+	if m == axes.Same() {
 		return v
 	}
-	v = v.Turn(m.from, m.flip)
+	v = v.Turn(m)
 	if v.At(0, 0, 0) != v.Background {
 		v = sparse.Pack(v.Shape, v.Dense([3]int{}, v.Shape))
 	}
@@ -260,11 +261,11 @@ func (l *loader) reference(vols []*volume) *volume {
 }
 
 // align compares v with the reference and says how to turn its axes.
-func (l *loader) align(v, ref *volume) (m axisMap, ok bool) {
+func (l *loader) align(v, ref *volume) (m axes.Map, ok bool) {
 	r, m, off := relate(ref.grid, v.grid)
 	if !v.known && ref.known && v.shape == ref.shape {
 		l.warn(v.path, "geometry", "the header has no geometry; taken to lie as %s", ref.path)
-		return axisMap{from: [3]int{0, 1, 2}}, true
+		return axes.Same(), true
 	}
 	switch r {
 	case exact:
@@ -298,7 +299,7 @@ func (l *loader) loadTarget(ctx context.Context, out *ingest.Packed, ref *volume
 	if v == nil {
 		return nil
 	}
-	m, aligned := axisMap{from: [3]int{0, 1, 2}}, true
+	m, aligned := axes.Same(), true
 	if ref != nil {
 		m, aligned = l.align(v, ref)
 	}
@@ -315,8 +316,8 @@ func (l *loader) loadTarget(ctx context.Context, out *ingest.Packed, ref *volume
 		return nil
 	}
 	out.Labels = classes
-	if !m.identity() {
-		out.Labels = classes.Turn(m.from, m.flip)
+	if m != axes.Same() {
+		out.Labels = classes.Turn(m)
 	}
 	n := out.Labels.Shape
 	out.Sample.Target.Shape = []int{n[2], n[1], n[0]}

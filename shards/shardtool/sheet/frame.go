@@ -1,6 +1,10 @@
 package sheet
 
-import "math"
+import (
+	"math"
+
+	"github.com/lacuna-ml/lacuna/ingest/axes"
+)
 
 // frame says where the anatomical axes are in an array D, H, W: entry 0 runs
 // to the patient's left, 1 to posterior, 2 to superior.
@@ -14,22 +18,18 @@ type frame struct {
 	mm     [3]float64 // spacing, 1 where unknown
 }
 
-// newFrame finds the axes of an array of that shape by its affine: the
-// assignment of voxel axes to world axes whose cosines are largest in sum.
+// newFrame finds the axes of an array of that shape by its affine: those nearest.
 // Without a usable affine the axes are taken as stored: W to the left, H to
 // posterior, D to superior.
 func newFrame(shape []int, affine [4][4]float64) frame {
 	f := frame{axis: [3]int{2, 1, 0}, mm: [3]float64{1, 1, 1}}
-	var length [3]float64 // of the affine's columns: voxel x, y, z
-	f.known = true
-	for v := range 3 {
-		length[v] = math.Hypot(math.Hypot(affine[0][v], affine[1][v]), affine[2][v])
-		if !(length[v] > 0) || math.IsInf(length[v], 0) {
-			f.known = false
+	if near, ok := axes.Nearest(affine); ok {
+		f.known = true
+		for k, v := range near.From {
+			f.axis[k] = 2 - v // x, y, z are W, H, D
+			f.mm[k] = math.Hypot(math.Hypot(affine[0][v], affine[1][v]), affine[2][v])
+			f.flip[k] = near.Flip[k] != (k < 2) // world runs to right and anterior; we to left and posterior
 		}
-	}
-	if f.known {
-		f.orient(affine, length)
 	}
 	step := [3]int{shape[1] * shape[2], shape[2], 1} // of D, H, W
 	for k := range 3 {
@@ -41,25 +41,6 @@ func newFrame(shape []int, affine [4][4]float64) frame {
 		}
 	}
 	return f
-}
-
-func (f *frame) orient(affine [4][4]float64, length [3]float64) {
-	best := math.Inf(-1)
-	for _, p := range [...][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
-		sum := 0.0
-		for k, v := range p { // world axis k is voxel axis v
-			sum += math.Abs(affine[k][v]) / length[v]
-		}
-		if sum <= best {
-			continue
-		}
-		best = sum
-		for k, v := range p {
-			f.axis[k] = 2 - v // x, y, z are W, H, D
-			f.mm[k] = length[v]
-			f.flip[k] = (affine[k][v] > 0) == (k < 2) // world runs to right and anterior; we to left and posterior
-		}
-	}
 }
 
 // place returns the index along axis k of the array that has index i there.
