@@ -19,6 +19,7 @@ type grammar struct {
 	Config  kong.ConfigFlag  `placeholder:"FILE" help:"YAML file of values for flags, by their names: a flag given on the command line wins."`
 	Version kong.VersionFlag `help:"Print the version."`
 
+	Demo       demoCmd           `cmd:"" help:"Make synthetic digits, train networks on them with gaps and without, and report; needs nothing, takes less than a minute."`
 	Ingest     ingestCmd         `cmd:"" help:"Turn a data set into shards."`
 	Doctor     doctorCmd         `cmd:"" help:"Read every subject of a data set and list every problem; write nothing."`
 	Train      trainCmd          `cmd:"" help:"Train a model on shards."`

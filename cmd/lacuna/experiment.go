@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
-	"github.com/lacuna-ml/lacuna/internal/atomicfile"
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/shards/split"
@@ -23,6 +21,7 @@ type experimentCmd struct {
 	Epochs   int    `placeholder:"N" help:"Passes over the training samples, other than the preset's."`
 	Steps    int    `placeholder:"N" help:"Steps, instead of epochs."`
 	Parallel int    `placeholder:"N" help:"Runs at once, each on one core; 0 for one a core."`
+	Watch    bool   `default:"true" negatable:"" help:"Look at held-out samples once a meta phase, for the curves of their loss and of features that stand in for missing ones."`
 	Out      string `placeholder:"DIR" help:"Folder of all runs and of the tables (default: runs/, and the experiment's name)."`
 }
 
@@ -35,7 +34,8 @@ func (experimentCmd) Help() string {
         how much to distil, by Dice over all combinations of modalities
 
 Interrupt it when you like: the same command goes on where it was. Every run
-stays in a folder of its own, with its checkpoint, to be looked at.
+stays in a folder of its own, with its checkpoint and a report, to be looked at.
+Tables and charts of all of them are in report.html.
 
 ` + cli.ExitStatus
 }
@@ -53,6 +53,7 @@ func (c *experimentCmd) Run(a *app) error {
 				s.Epochs, s.Train.Steps = 0, c.Steps
 			}
 		},
+		Watch: c.Watch, Command: "lacuna " + lab.CommandLine(a.args),
 	}
 	var experiments []lab.Teller
 	switch c.Name {
@@ -86,20 +87,13 @@ func (c *experimentCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	var md bytes.Buffer
-	for _, o := range outcomes {
-		var csv bytes.Buffer
-		if err := errors.Join(o.Markdown(&md), o.CSV(&csv)); err != nil {
-			return err
-		}
-		if err := atomicfile.WriteFile(filepath.Join(c.Out, o.Experiment.Name+".csv"), csv.Bytes(), 0o666); err != nil {
-			return err
-		}
-		md.WriteString("\n")
-	}
-	if err := atomicfile.WriteFile(filepath.Join(c.Out, "report.md"), md.Bytes(), 0o666); err != nil {
+	md, err := b.Write(c.Out, outcomes)
+	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.stdout, md.String())
+	if _, err := a.stdout.Write(md); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "for people: %s\n", filepath.Join(c.Out, lab.ReportName))
 	return nil
 }

@@ -263,6 +263,18 @@ func TestExperimentGoesOn(t *testing.T) {
 			t.Errorf("the table lacks %q:\n%s", text, first)
 		}
 	}
+	page := readText(t, out, "report.html")
+	checkPage(t, page, "Table 2: audio for a part of the training pairs, test on image alone", "How the runs of table2a went", "How it was made")
+	for _, text := range []string{"published MCKD", "lacuna-table2/1", "of an unstated seed", "9,235 of MNIST", "Raw importance of audio", "Stand-in for audio: direction", "Held-out loss, for this curve alone"} {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page lacks %q", text)
+		}
+	}
+	for _, name := range []string{"accuracy", "u-image", "importance-image", "loss-train", "loss-held-out", "generated-l1-audio", "generated-cosine-audio"} {
+		if svg := readText(t, out, "plots", "table2a-"+name+".svg"); !strings.HasPrefix(svg, "<svg") {
+			t.Errorf("%s.svg is no SVG", name)
+		}
+	}
 	// One run is gone, another was trained and not judged.
 	runs, err := filepath.Glob(filepath.Join(out, "table2a", "*-seed2"))
 	if err != nil || len(runs) != 10 {
@@ -274,6 +286,9 @@ func TestExperimentGoesOn(t *testing.T) {
 	second, _ := want(t, cli.Good, args...)
 	if first != second {
 		t.Errorf("after going on:\n%s\nbefore:\n%s", second, first)
+	}
+	if readText(t, out, "report.html") != page {
+		t.Error("after going on the page is another")
 	}
 	_, stderr := want(t, cli.Failed, "experiment", "table2a", data, "--seeds", "2", "--epochs", "2", "--out", out)
 	if !strings.Contains(stderr, "another configuration") {

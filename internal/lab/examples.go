@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest"
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/internal/atomicfile"
 	"github.com/lacuna-ml/lacuna/shards"
 	"github.com/lacuna-ml/lacuna/shards/shardtool/sheet"
@@ -206,8 +207,14 @@ func classExamples(ctx context.Context, d *Data, query shards.Query, r *validate
 		g.Groups = append(g.Groups, part)
 	}
 	if len(g.Groups) > 0 {
+		parts := d.Set.Modalities.Names()
+		for i, kind := range d.Set.Kinds {
+			if kind == datasets.Waveform {
+				parts[i] += ", over time to the right"
+			}
+		}
 		g.Groups[0].Text = fmt.Sprintf("Each picture is one sample: %s. Below it stands its true class, then what was predicted from which part of it, and with what probability. The first few of each kind are shown, of different classes where possible.",
-			strings.Join(d.Set.Modalities.Names(), ", then "))
+			strings.Join(parts, "; beside it, "))
 	}
 	return g, nil
 }

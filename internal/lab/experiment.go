@@ -65,7 +65,12 @@ type Bench struct {
 	Talk     io.Writer
 	Now      func() time.Time
 	Change   func(*Spec) // of every arm, before its own; may be nil
+	Watch    bool        // looks at held-out samples, for curves
+	Command  string      // what began it, for the report
 }
+
+// runName is the folder of an arm's run from a seed.
+func runName(arm string, seed uint64) string { return fmt.Sprintf("%s-seed%d", arm, seed) }
 
 // trialName is the file that says a run is done and judged.
 const trialName = "trial.json"
@@ -101,7 +106,7 @@ func (b Bench) jobs(ctx context.Context, x Experiment) ([]job, error) {
 			if err := s.settle(ctx, d); err != nil {
 				return nil, err
 			}
-			jobs = append(jobs, job{arm, s.Train.Seed, s, filepath.Join(b.Dir, fmt.Sprintf("%s-seed%d", arm.Name, s.Train.Seed))})
+			jobs = append(jobs, job{arm, s.Train.Seed, s, filepath.Join(b.Dir, runName(arm.Name, s.Train.Seed))})
 		}
 	}
 	return jobs, nil
@@ -137,10 +142,35 @@ func (b Bench) All(ctx context.Context, dir string, xs []Teller) ([]Outcome, err
 	}
 	outcomes := make([]Outcome, len(xs))
 	for i, x := range xs {
-		outcomes[i] = x.Tell(trials[:counts[i]])
+		if outcomes[i], err = b.tell(x, filepath.Join(dir, x.Plan().Name), trials[:counts[i]]); err != nil {
+			return nil, err
+		}
 		trials = trials[counts[i]:]
 	}
 	return outcomes, nil
+}
+
+// tell makes the tables of an experiment, and its charts, some of which are of the
+// metrics of the runs in dir.
+func (b Bench) tell(x Teller, dir string, trials []Trial) (Outcome, error) {
+	o := x.Tell(trials)
+	if p, ok := x.(plotter); ok {
+		o.plots = p.plots(trials)
+	}
+	s, _, err := SpecOf(filepath.Join(dir, runName(x.Plan().Arms[0].Name, 1)))
+	if err != nil {
+		return o, err
+	}
+	d, err := b.Registry.Lookup(s.Dataset)
+	if err != nil {
+		return o, err
+	}
+	c, err := b.courses(x.Plan(), dir, d.Modalities.Names())
+	if err != nil {
+		return o, err
+	}
+	o.courses = c.plots()
+	return o, nil
 }
 
 // run trains and judges what has not been yet, and returns the trials of jobs.
@@ -234,7 +264,8 @@ func (b Bench) trial(ctx context.Context, j job) (Trial, error) {
 	}
 	defer e.Close()
 	dir := j.dir
-	run := &Job{Registry: b.Registry, Data: b.Data, Dir: dir, Engine: e, Talk: io.Discard, Quiet: true, Now: b.Now, Every: time.Minute}
+	run := &Job{Registry: b.Registry, Data: b.Data, Dir: dir, Engine: e, Talk: io.Discard, Quiet: true, Now: b.Now, Every: time.Minute,
+		Watch: b.Watch, Command: b.Command}
 	if _, err = rundir.ReadInfo(dir); errors.Is(err, fs.ErrNotExist) {
 		_, err = run.New(ctx, func(*Data) (Spec, error) { return j.spec, nil })
 	} else if err == nil {
@@ -249,6 +280,9 @@ func (b Bench) trial(ctx context.Context, j job) (Trial, error) {
 	}
 	info, err := rundir.ReadInfo(dir)
 	if err != nil {
+		return t, err
+	}
+	if err := errors.Join(WriteTables(filepath.Join(dir, split.Test.String()), r), WriteReport(dir, b.Registry)); err != nil {
 		return t, err
 	}
 	t.Spec, t.Scores = info.Config, scores(r)

@@ -24,6 +24,8 @@ type Outcome struct {
 	Grids      []Grid
 	Notes      []string
 	Trials     []Trial
+
+	plots, courses []plot // of the scores, and of how the runs went
 }
 
 // Tell makes the tables of one half of Table 2.

@@ -33,7 +33,7 @@ const ReportName = "report.html"
 // tablesName is a validation's report without its rows, for programs.
 const tablesName = "report.json"
 
-// WriteTables writes a validation's files to a folder: report.md with all tables,
+// WriteTables writes a validation's files to a folder, which it makes: report.md with all tables,
 // report.json, and predictions.csv with a row for each prediction.
 func WriteTables(dir string, r *validate.Report) error {
 	var md, csv bytes.Buffer
@@ -44,6 +44,9 @@ func WriteTables(dir string, r *validate.Report) error {
 	brief.Items, brief.Cases = nil, nil // the CSV has them
 	text, err := json.MarshalIndent(&brief, "", "  ")
 	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
 	for name, b := range map[string][]byte{"report.md": md.Bytes(), "predictions.csv": csv.Bytes(), tablesName: append(text, '\n')} {
@@ -183,7 +186,7 @@ func CommandLine(args []string) string {
 
 // facts are what a reader looks for first.
 func (a account) facts() []page.Fact {
-	f := []page.Fact{{Name: "Data set", Value: a.spec.Dataset}, {Name: "Preset", Value: a.spec.Preset}, {Name: "Network", Value: a.network()}}
+	f := []page.Fact{{Name: "Data set", Value: a.spec.Dataset}, {Name: "Preset", Value: a.spec.Preset}, {Name: "Network", Value: network(a.spec, a.info)}}
 	steps := fmt.Sprintf("%s, of %d samples each", thousands(a.spec.Train.Steps), a.spec.Train.Batch)
 	if a.step < int64(a.spec.Train.Steps) {
 		steps = fmt.Sprintf("%s of %s so far", thousands(int(a.step)), thousands(a.spec.Train.Steps))
@@ -214,11 +217,11 @@ func thousands(n int) string {
 	return s
 }
 
-func (a account) network() string {
-	if n, err := strconv.Atoi(a.info.Notes[noteParameters]); err == nil {
-		return fmt.Sprintf("%s, %s parameters", a.spec.Model.Name, thousands(n))
+func network(s Spec, info rundir.Info) string {
+	if n, err := strconv.Atoi(info.Notes[noteParameters]); err == nil {
+		return fmt.Sprintf("%s, %s parameters", s.Model.Name, thousands(n))
 	}
-	return a.spec.Model.Name
+	return s.Model.Name
 }
 
 // hidden says which modalities the network did not see in training.

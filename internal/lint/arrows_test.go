@@ -64,16 +64,17 @@ var arrows = map[string][]string{
 	"validate":         {"ingest", "ingest/modality", "ingest/nifti", "preprocess/patch", "validate/metrics"},
 	"validate/metrics": {},
 
-	"internal/atomicfile": {},
-	"internal/chart":      {},
-	"internal/page":       {"internal/chart"},
-	"internal/lint":       {},
-	"internal/lab":        {"*"}, // where the halves meet, for the commands
-	"internal/npy":        {},
-	"internal/progress":   {},
-	"internal/cli":        {"internal/version"},
-	"internal/shardcli":   {"internal/cli", "shards/shardtool"},
-	"internal/version":    {},
+	"internal/atomicfile":    {},
+	"internal/chart":         {},
+	"internal/page":          {"internal/chart"},
+	"internal/page/pagetest": {},
+	"internal/lint":          {},
+	"internal/lab":           {"*"}, // where the halves meet, for the commands
+	"internal/npy":           {},
+	"internal/progress":      {},
+	"internal/cli":           {"internal/version"},
+	"internal/shardcli":      {"internal/cli", "shards/shardtool"},
+	"internal/version":       {},
 
 	"cmd": {"*"}, // the only place where the halves meet
 }
@@ -166,7 +167,7 @@ func check(t *testing.T, file, imp string) {
 // testKits are the packages that any test may use, to make or read its files.
 var testKits = []string{
 	"ingest/datasets/datasettest", "ingest/datasets/phantom",
-	"ingest/nifti", "ingest/wav", "ingest/idx", "internal/npy",
+	"ingest/nifti", "ingest/wav", "ingest/idx", "internal/npy", "internal/page/pagetest",
 	"train/engine/reference", "train/engine/enginetest", "train/engine/cpu",
 	"train/models/avnet", "train/models/modeltest", "train/loss", "train/distill", "train/optim",
 }
