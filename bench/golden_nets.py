@@ -6,9 +6,10 @@ Run from the root of the repository:
 
 Nothing but results is stored: parameters, inputs, targets and dropout come from
 engine.Hash, which hashes() repeats, and golden_test.go makes the same ones.
-A golden has the task's loss and the distillation loss of 20 steps, and, for
-every parameter, three sums of its gradient at the first step: of the values, of
-their magnitudes, and of the values times uniform("probe", n).
+A golden has the task's loss and the distillation loss of 20 steps, the gradient
+of every parameter at the first of them, and after the last the logits of batch 0
+in evaluation. Arrays are stored as three sums: of the values, of their
+magnitudes, and of the values times uniform("probe", n).
 """
 
 import json
@@ -17,7 +18,7 @@ import pathlib
 import numpy as np
 import torch
 
-from torch_nets import AVNet, UNet3d, dice_bce, step
+from torch_nets import AVNet, UNet3d, dice_bce, impute, step
 
 STEPS, BATCHES = 20, 4
 
@@ -154,11 +155,20 @@ def run(case, net, optimiser, batch, loss, u):
         out["task"].append(task)
         out["distil"].append(distil)
         if k == 0:
-            for name, p in net.named_parameters():
-                g = p.grad.double().numpy().ravel()
-                sums = g.sum(), np.abs(g).sum(), g @ uniform("probe", len(g))
-                out["gradients"][name] = [float(v) for v in sums]
+            out["gradients"] = {name: sums(p.grad) for name, p in net.named_parameters()}
+    net.eval()
+    with torch.no_grad():
+        x, has, _ = batch(0)
+        if case["dropout"]:
+            net.drop.begin(None)
+        has = torch.from_numpy(has)
+        out["logits"] = sums(net.decode(impute(net.encode(x, has), has), None))
     return out
+
+
+def sums(x):
+    v = x.double().numpy().ravel()
+    return [float(s) for s in (v.sum(), np.abs(v).sum(), v @ uniform("probe", len(v)))]
 
 
 def main():

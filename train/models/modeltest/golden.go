@@ -23,13 +23,15 @@ type Case struct {
 
 	Task, Distil []float64             // losses before each step
 	Gradients    map[string][3]float64 // of the first step: see bench/golden_nets.py
+	Logits       [3]float64            // of batch 0 in evaluation after the last
 }
 
 // batches is how many there are; then they come again.
 const batches = 4
 
 // Golden compares training with the cases of a file: the losses of all steps,
-// and the gradients of the first; on slow devices one step of the first case. open makes
+// the gradients of the first, and what is predicted after the last; on slow
+// devices one step of the first case. open makes
 // the model, and batch the k-th batch, k being below 4.
 func Golden(t *testing.T, file string, open func(e engine.Engine, c Case) (*Trial, error), batch func(c Case, k int) Batch) {
 	text, err := os.ReadFile(file)
@@ -90,6 +92,19 @@ func (c Case) compare(t *testing.T, e engine.Engine, slow bool, open func(e engi
 			c.gradients(t, e, r)
 		}
 	}
+	if slow {
+		return
+	}
+	logits, err := predict(e, r.Model, batch(c, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, got := range sums(logits) {
+		// 20 steps of roundings are in the parameters by now.
+		if want := c.Logits[k]; !near(got, want, 1e-4*c.Logits[1]) {
+			t.Errorf("logits after the last step: sum %d is %v, want %v of %v", k, got, want, c.Logits[1])
+		}
+	}
 }
 
 func near(got, want, tolerance float64) bool { return math.Abs(got-want) <= tolerance }
@@ -111,23 +126,27 @@ func (c Case) gradients(t *testing.T, e engine.Engine, r *Trial) {
 			continue
 		}
 		seen++
-		var got [3]float64
-		for i, v := range Uniform("probe", len(g)) {
-			got[0] += float64(g[i])
-			got[1] += math.Abs(float64(g[i]))
-			got[2] += float64(g[i]) * float64(v)
-		}
-		for k := range got {
+		for k, got := range sums(g) {
 			// Relative to all magnitudes: sums of both signs cancel. The last term is
 			// for gradients that are 0 but for rounding, as of a bias before a norm.
-			if !near(got[k], want[k], 1e-4*want[1]+1e-6*float64(len(g))) {
-				t.Errorf("gradient of %s: sum %d is %v, want %v of %v", q.Name, k, got[k], want[k], want[1])
+			if !near(got, want[k], 1e-4*want[1]+1e-6*float64(len(g))) {
+				t.Errorf("gradient of %s: sum %d is %v, want %v of %v", q.Name, k, got, want[k], want[1])
 			}
 		}
 	}
 	if seen != len(c.Gradients) {
 		t.Errorf("%d parameters, PyTorch's network has %d", seen, len(c.Gradients))
 	}
+}
+
+// sums returns what goldens have of an array: see bench/golden_nets.py.
+func sums(x []float32) (s [3]float64) {
+	for i, v := range Uniform("probe", len(x)) {
+		s[0] += float64(x[i])
+		s[1] += math.Abs(float64(x[i]))
+		s[2] += float64(x[i]) * float64(v)
+	}
+	return s
 }
 
 // Hash returns 32 bits for each i below n that look random and depend on the
