@@ -267,9 +267,6 @@ var operations = []struct {
 		return t.LayerNorm(x[0], x[1], x[2], 1e-2)
 	})},
 	{"standardised weights", []leaf{plain(2, 2, 1, 2, 2)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var { return t.Standardise(x[0], 1e-2) })},
-	{"mask", []leaf{plain(4, 3)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var {
-		return t.Mask(x[0], t.Temp([]float32{1, 0, 2, 0}, tensor.Plain, 4).Value)
-	})},
 	{"gate", []leaf{blocked(6, 2, 1, 1, 2), plain(3)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var { return t.Gate(x[0], x[1]) })},
 	{"gather", []leaf{plain(3, 2)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var { return t.Gather(x[0], []int{2, -1, 0, 2}) })},
 	{"impute", []leaf{blocked(6, 2, 1, 1, 2)}, one(func(t *autograd.Tape, x []*autograd.Var) *autograd.Var {

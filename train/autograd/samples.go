@@ -17,22 +17,6 @@ func (t *Tape) folded(what string, x *Var, c *engine.Tensor, rank int) bool {
 	return true
 }
 
-// Mask zeroes the samples n of x where mask, a constant, is 0 at n; where it is
-// not it scales by it.
-func (t *Tape) Mask(x *Var, mask *engine.Tensor) *Var {
-	if t.bad(x) {
-		return &Var{}
-	}
-	if len(x.Shape()) == 0 || mask.Layout != tensor.Plain || x.Shape()[0]%mask.Shape.Len() != 0 {
-		return t.failf("mask: %v does not fit %v", mask.Shape, x.Shape())
-	}
-	y := t.result(x.Shape(), x.Value.Layout, x)
-	t.Engine.ScaleSamples(y.Value, x.Value, mask)
-	return t.record(y, func(dy *engine.Tensor) {
-		t.give(x, func(g *engine.Tensor) { t.Engine.ScaleSamples(g, dy, mask) })
-	})
-}
-
 // Gate scales sample b M + m of x by gate[m], whose length is M.
 func (t *Tape) Gate(x, gate *Var) *Var {
 	if t.bad(x, gate) {

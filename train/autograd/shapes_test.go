@@ -182,7 +182,6 @@ var anyShape = []struct {
 	{"softmax", func(d drawer, x []*autograd.Var) *autograd.Var { return d.tape.Softmax(x[0]) }},
 	{"layer norm", func(d drawer, x []*autograd.Var) *autograd.Var { return d.tape.LayerNorm(x[0], x[1], x[2], 1) }},
 	{"standardise", func(d drawer, x []*autograd.Var) *autograd.Var { return d.tape.Standardise(x[0], 1) }},
-	{"mask", func(d drawer, x []*autograd.Var) *autograd.Var { return d.tape.Mask(x[0], d.temp()) }},
 	{"gate", func(d drawer, x []*autograd.Var) *autograd.Var { return d.tape.Gate(x[0], x[1]) }},
 	{"gather", func(d drawer, x []*autograd.Var) *autograd.Var {
 		return d.tape.Gather(x[0], rapid.SliceOfN(rapid.IntRange(-1, 3), 0, 4).Draw(d.T, "samples"))

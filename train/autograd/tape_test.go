@@ -221,7 +221,6 @@ func TestErrors(t *testing.T) {
 		{"softmax", []leaf{plain(3)}, func(t *autograd.Tape, x []*autograd.Var) { t.Softmax(x[0]) }, []string{"softmax", "3"}},
 		{"layer norm", []leaf{mat, plain(3), plain(2)}, func(t *autograd.Tape, x []*autograd.Var) { t.LayerNorm(x[0], x[1], x[2], 0) }, []string{"beta 2", "2x3"}},
 		{"standardise", []leaf{plain(3, 1)}, func(t *autograd.Tape, x []*autograd.Var) { t.Standardise(x[0], 0) }, []string{"3x1"}},
-		{"mask", []leaf{mat}, func(t *autograd.Tape, x []*autograd.Var) { t.Mask(x[0], t.Buffer(3)) }, []string{"mask", "3", "2x3"}},
 		{"gate", []leaf{mat, plain(4)}, func(t *autograd.Tape, x []*autograd.Var) { t.Gate(x[0], x[1]) }, []string{"gate", "4", "2x3"}},
 		{"gather", []leaf{mat}, func(t *autograd.Tape, x []*autograd.Var) { t.Gather(x[0], []int{2}) }, []string{"gather", "2", "2x3"}},
 		{"impute", []leaf{mat}, func(t *autograd.Tape, x []*autograd.Var) { t.Impute(x[0], t.Buffer(2, 2)) }, []string{"impute", "2x2", "2x3"}},

@@ -15,7 +15,6 @@ package avnet
 import (
 	"fmt"
 
-	"github.com/lacuna-ml/lacuna/ingest/modality"
 	"github.com/lacuna-ml/lacuna/train/autograd"
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/nn"
@@ -175,6 +174,3 @@ func (n *Net) Decode(t *autograd.Tape, c nn.Code) *autograd.Var {
 	x = n.drop(t, t.ReLU(n.fuse.Forward(t, x)), .6)
 	return n.last.Forward(t, x)
 }
-
-// Modalities is the order that Options assumes where it says nothing.
-func Modalities() modality.Set { return modality.MustSet("image", "sound") }
