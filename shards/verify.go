@@ -78,7 +78,41 @@ func (r *Reader) strays() []*CorruptError {
 	return found
 }
 
-// verify compares the checksums of batches and of the whole file.
+// Survey returns all that is wrong with the shards of a data set that Open
+// refuses for one of them, so that one broken shard does not hide the others:
+// sizes and checksums. Its error is that of a manifest that can't be read, which
+// is not theirs, or ctx's.
+func Survey(ctx context.Context, dir string) (*Manifest, []*CorruptError, error) {
+	text, err := readSmall(filepath.Join(dir, ManifestName), maxManifest)
+	if err != nil {
+		return nil, nil, fmt.Errorf("shards: %w", err)
+	}
+	m, err := decodeManifest(text)
+	if err != nil {
+		return nil, nil, corrupt(filepath.Join(dir, ManifestName), -1, -1, err)
+	}
+	var found []*CorruptError
+	for _, meta := range m.Files {
+		f := &shardFile{File: meta, path: filepath.Join(dir, meta.Name)}
+		if f.f, err = openRegular(f.path); err != nil {
+			bad, ok := errors.AsType[*CorruptError](err)
+			if !ok {
+				bad = corrupt(f.path, -1, -1, err)
+			}
+			found = append(found, bad)
+			continue
+		}
+		found = append(found, f.verify(ctx)...)
+		_ = f.close() // nothing was written that it could lose
+		if ctx.Err() != nil {
+			return m, found, context.Cause(ctx)
+		}
+	}
+	return m, found, nil
+}
+
+// verify compares the checksums of batches and of the whole file. Of a file of
+// another size it looks at what is there.
 func (f *shardFile) verify(ctx context.Context) []*CorruptError {
 	whole, sha := xxh3.New(), sha256.New()
 	add := func(r Region) (bad error) {
@@ -100,11 +134,18 @@ func (f *shardFile) verify(ctx context.Context) []*CorruptError {
 			return nil
 		})
 	}
-	if err := f.sameSize(); err != nil {
+	info, err := f.f.Stat()
+	if err != nil {
 		return []*CorruptError{corrupt(f.path, -1, -1, err)}
 	}
 	var found []*CorruptError
+	if size := info.Size(); size != f.Bytes {
+		found = append(found, corrupt(f.path, -1, min(size, f.Bytes), f.sameSize()))
+	}
 	note := func(batch int, r Region) {
+		if r.Offset+r.Length > info.Size() { // where it is cut off, the size says so
+			return
+		}
 		if err := add(r); err != nil {
 			found = append(found, corrupt(f.path, batch, r.Offset, err))
 		}

@@ -119,10 +119,14 @@ func verify(ctx context.Context, dir string, o VerifyOptions) (v verdict, err er
 }
 
 // closed fills in what is wrong with a data set that can't be opened.
-func (v *verdict) closed(ctx context.Context, first *shards.CorruptError) (err error) {
+func (v *verdict) closed(ctx context.Context, first *shards.CorruptError) error {
 	if filepath.Ext(first.Path) == ".arrow" {
-		if v.Problems, err = survey(ctx, v.Dir); err != nil {
+		m, found, err := shards.Survey(ctx, v.Dir)
+		if err != nil {
 			return err
+		}
+		for _, e := range found {
+			v.Problems = append(v.Problems, newProblem(e, m))
 		}
 	}
 	if len(v.Problems) == 0 {
