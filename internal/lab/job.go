@@ -82,7 +82,7 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 		return train.State{}, err
 	}
 	info := rundir.Info{Manifest: d.Manifest.ID, Seeds: map[string]uint64{"run": s.Train.Seed}, Notes: map[string]string{
-		noteData: abs, noteCommand: j.Command, noteParameters: strconv.Itoa(t.Model.Params().Value.Shape.Len()),
+		noteData: abs, noteCommand: j.Command, noteParameters: strconv.Itoa(t.Model.Params().Count()),
 	}}
 	r, err := rundir.Create(j.Dir, s, info, j.start())
 	if errors.Is(err, rundir.ErrExists) {
