@@ -48,7 +48,7 @@ func New(o Options) engine.Engine {
 	d.mem.poison = o.Poison
 	d.job.Unit, d.job.counter = vec.New(o.Level), vec.Counter()
 	d.norm.Unit, d.pooling.Unit, d.resize.Unit = d.job.Unit, d.job.Unit, d.job.Unit
-	d.resize.tables = map[axis][]blend{}
+	d.resize.tables = map[axis]table{}
 	d.product = conv.Product{Pool: d.pool, Level: o.Level}
 	d.layouts.Pool, d.layouts.Level = d.pool, o.Level
 	return d

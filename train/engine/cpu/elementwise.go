@@ -24,11 +24,11 @@ func (j *job) fill(lo, hi int) {
 
 func (d *device) Copy(y, x *engine.Tensor) {
 	check.Copy(y, x)
-	switch {
-	case y.Layout == x.Layout:
+	switch y.Layout {
+	case x.Layout:
 		d.job.z, d.job.x = values(y), values(x)
 		d.flat((*job).copy)
-	case y.Layout == tensor.Blocked:
+	case tensor.Blocked:
 		d.layouts.ToBlocked(values(y), values(x), x.Shape[0], x.Shape[1], x.Shape.Voxels())
 	default:
 		d.layouts.ToPlain(values(y), values(x), x.Shape[0], x.Shape[1], x.Shape.Voxels())

@@ -15,7 +15,7 @@ type job struct {
 	grain int // tasks begin at multiples of it
 
 	z, x, y, w, v []float32 // operands; z is written
-	a, b, c       float32
+	a, b          float32
 	n, m, p       int
 	padded, used  int
 	parts         [][4]float64

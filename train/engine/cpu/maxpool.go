@@ -89,7 +89,7 @@ func (k *maxPool) plane(block, d, worker int) {
 			if k.grad {
 				k.MaxPoolGrad(large[at:], small[w*lanes:], tap[w*lanes:], n, k.s.Stride[2], taps, k.disjoint)
 			} else {
-				k.Unit.MaxPool(small[w*lanes:], tap[w*lanes:], large[at:], n, k.s.Stride[2], taps)
+				k.MaxPool(small[w*lanes:], tap[w*lanes:], large[at:], n, k.s.Stride[2], taps)
 			}
 			w += n
 		}

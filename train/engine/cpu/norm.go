@@ -79,18 +79,16 @@ func grown[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// place returns the group of a piece, and where its floats are. Pieces of a
-// group follow each other.
+// place returns the group of a piece, and where its floats are. Pieces follow
+// each other as in memory.
 func (k *norm) place(piece int) (group, lo, hi int) {
-	cut := piece % k.cuts
 	run := piece / k.cuts
-	group = run / k.runs
-	if k.Per == engine.Batch {
-		run = run%k.runs*k.blocks + group
-	}
-	lo, hi = cut*k.size/k.cuts, (cut+1)*k.size/k.cuts
-	return group, (run*k.size + lo) * lanes, (run*k.size + hi) * lanes
+	lo, hi = cut(k.size, k.cuts, piece%k.cuts)
+	return run % k.groups(), (run*k.size + lo) * lanes, (run*k.size + hi) * lanes
 }
+
+// piece returns piece i of a group, of cuts times runs.
+func (k *norm) piece(group, i int) int { return (i/k.cuts*k.groups()+group)*k.cuts + i%k.cuts }
 
 // at returns the first channel of a group, where its statistics are, and how
 // many of its lanes are channels.
@@ -158,14 +156,14 @@ func (k *norm) finish(lo, hi int) {
 
 // join writes the statistics of a group.
 func (k *norm) join(g int, stats []float32) {
-	per := k.cuts * k.runs
-	m := k.moments[g*per]
+	m := k.moments[k.piece(g, 0)]
 	count := 0
-	for i := range per {
-		_, from, to := k.place(g*per + i)
+	for i := range k.cuts * k.runs {
+		p := k.piece(g, i)
+		_, from, to := k.place(p)
 		n := (to - from) / lanes
 		if i > 0 {
-			o := &k.moments[g*per+i]
+			o := &k.moments[p]
 			vec.Join(&m[0], &m[1], count, &o[0], &o[1], n)
 		}
 		count += n
@@ -184,7 +182,7 @@ func (k *norm) apply(lo, hi int) {
 		if k.res != nil {
 			res = k.res[from:to]
 		}
-		k.Unit.Norm(k.y[from:to], k.x[from:to], res, &k.mean[g], &k.scale[g], &k.shift[g], k.Slope)
+		k.Norm(k.y[from:to], k.x[from:to], res, &k.mean[g], &k.scale[g], &k.shift[g], k.Slope)
 	}
 }
 
@@ -242,11 +240,11 @@ func (k *norm) measureGrad(lo, hi int) {
 //
 //	dx = gamma rstd (dz - mean of dz - h mean of dz h),  h = (x - mean) rstd
 func (k *norm) finishGrad(lo, hi int) {
-	per := k.cuts * k.runs
 	for g := lo; g < hi; g++ {
 		channel, stat, used := k.at(g)
-		m := k.moments[g*per]
-		for _, o := range k.moments[g*per+1 : (g+1)*per] {
+		m := k.moments[k.piece(g, 0)]
+		for i := 1; i < k.cuts*k.runs; i++ {
+			o := &k.moments[k.piece(g, i)]
 			for j := range used {
 				m[0][j] += o[0][j]
 				m[1][j] += o[1][j]
@@ -279,7 +277,7 @@ func (k *norm) applyGrad(lo, hi int) {
 		if k.Frozen {
 			k.FrozenGrad(k.dx[from:to], dres, k.dy[from:to], k.y[from:to], &k.affine[g].A, k.Slope)
 		} else {
-			k.Unit.NormGrad(k.dx[from:to], dres, k.dy[from:to], k.y[from:to], k.x[from:to], &k.affine[g], k.Slope)
+			k.NormGrad(k.dx[from:to], dres, k.dy[from:to], k.y[from:to], k.x[from:to], &k.affine[g], k.Slope)
 		}
 	}
 }

@@ -36,12 +36,44 @@ func (x axis) blends() []blend {
 	return out
 }
 
+// pull says that the gradient of a voxel is a sum over outputs from one on, with
+// their weights.
+type pull struct {
+	from int
+	w    []float32
+}
+
+// pulls is the transposed of blends: what each of n inputs gets.
+func pulls(t []blend, n int) []pull {
+	out := make([]pull, n)
+	add := func(i, o int, w float32) {
+		if w == 0 {
+			return
+		}
+		if len(out[i].w) == 0 {
+			out[i].from = o
+		}
+		out[i].w = append(out[i].w, w)
+	}
+	for o, b := range t {
+		add(b.i, o, b.a)
+		add(b.j, o, b.b)
+	}
+	return out
+}
+
+// table is an enlargement along an axis both ways.
+type table struct {
+	blends []blend
+	pulls  []pull
+}
+
 // resize is what the tasks of an enlargement share: a task does some planes,
 // which are blocks, or channels where tensors are plain.
 type resize struct {
 	vec.Unit
-	tables       map[axis][]blend
-	t            [3][]blend // along D, H, W
+	tables       map[axis]table
+	t            [3]table // along D, H, W
 	in, out      [3]int
 	width        int // values of a voxel, side by side
 	small, large []float32
@@ -65,8 +97,9 @@ func (d *device) enlarge(small, large *engine.Tensor, linear, grad bool) {
 	k.in, k.out = [3]int(small.Shape[2:5]), [3]int(large.Shape[2:5])
 	for a := range 3 {
 		x := axis{k.in[a], k.out[a], linear}
-		if k.tables[x] == nil {
-			k.tables[x] = x.blends()
+		if _, ok := k.tables[x]; !ok {
+			blends := x.blends()
+			k.tables[x] = table{blends, pulls(blends, x.from)}
 		}
 		k.t[a] = k.tables[x]
 	}
@@ -79,7 +112,7 @@ func (d *device) enlarge(small, large *engine.Tensor, linear, grad bool) {
 		k.rows = append(k.rows, nil)
 	}
 	for i, r := range k.rows {
-		k.rows[i] = grown(r, k.in[2]*k.width)
+		k.rows[i] = grown(r, k.out[2]*k.width)
 	}
 	k.tasks = min(k.items, most, 1+len(k.large)/worth)
 	d.pool.Run(k, k.tasks)
@@ -92,45 +125,44 @@ func (k *resize) Do(task, worker int) {
 	for p := lo; p < hi; p++ {
 		small, large := k.small[p*n:(p+1)*n], k.large[p*m:(p+1)*m]
 		if k.grad {
-			clear(small)
-		}
-		line := k.out[2] * k.width
-		for d := range k.out[0] {
-			for h := range k.out[1] {
-				row := large[(d*k.out[1]+h)*line:][:line]
-				if k.grad {
-					k.gather(k.rows[worker], row)
-					k.lines(d, h, func(at []float32, share float32) { k.Axpby(at, share, k.rows[worker], 1) }, small)
-				} else {
-					first := true
-					k.lines(d, h, func(at []float32, share float32) {
-						if first {
-							k.Scale(k.rows[worker], share, at)
-							first = false
-							return
-						}
-						k.Axpby(k.rows[worker], share, at, 1)
-					}, small)
-					k.spread(row, k.rows[worker])
-				}
-			}
+			k.shrink(small, large, k.rows[worker])
+		} else {
+			k.grow(large, small, k.rows[worker])
 		}
 	}
 }
 
-// lines calls f for the rows of the small plane that row d, h of the large one
-// is made of, with their shares.
-func (k *resize) lines(d, h int, f func(at []float32, share float32), small []float32) {
-	td, th := k.t[0][d], k.t[1][h]
-	for _, x := range [2][2]float32{{float32(td.i), td.a}, {float32(td.j), td.b}} {
-		if x[1] == 0 {
-			continue
-		}
-		for _, y := range [2][2]float32{{float32(th.i), th.a}, {float32(th.j), th.b}} {
-			if y[1] != 0 {
-				at := (int(x[0])*k.in[1] + int(y[0])) * k.in[2] * k.width
-				f(small[at:at+k.in[2]*k.width], x[1]*y[1])
+// mix adds w x to the row, or writes it where that is the first.
+func (k *resize) mix(row []float32, w float32, x []float32, first bool) {
+	if first {
+		k.Scale(row, w, x)
+	} else {
+		k.Axpby(row, w, x, 1)
+	}
+}
+
+// grow enlarges a plane: each row is a mixture of rows, made wider.
+func (k *resize) grow(large, small, row []float32) {
+	n, m := k.in[2]*k.width, k.out[2]*k.width
+	row = row[:n]
+	for d, td := range k.t[0].blends {
+		for h, th := range k.t[1].blends {
+			first := true
+			for _, x := range [2]struct {
+				at int
+				w  float32
+			}{{td.i, td.a}, {td.j, td.b}} {
+				for _, y := range [2]struct {
+					at int
+					w  float32
+				}{{th.i, th.a}, {th.j, th.b}} {
+					if w := x.w * y.w; w != 0 {
+						k.mix(row, w, small[(x.at*k.in[1]+y.at)*n:][:n], first)
+						first = false
+					}
+				}
 			}
+			k.spread(large[(d*k.out[1]+h)*m:][:m], row)
 		}
 	}
 }
@@ -138,7 +170,7 @@ func (k *resize) lines(d, h int, f func(at []float32, share float32), small []fl
 // spread enlarges a row.
 func (k *resize) spread(out, row []float32) {
 	if k.width == 1 {
-		for o, t := range k.t[2] {
+		for o, t := range k.t[2].blends {
 			v := t.a * row[t.i]
 			if t.b != 0 {
 				v += t.b * row[t.j]
@@ -147,30 +179,45 @@ func (k *resize) spread(out, row []float32) {
 		}
 		return
 	}
-	for o, t := range k.t[2] {
-		to, x := (*vec.Vector)(out[o*lanes:]), (*vec.Vector)(row[t.i*lanes:])
+	for o, t := range k.t[2].blends {
+		to := out[o*lanes : (o+1)*lanes]
 		if t.b == 0 {
-			for j := range to {
-				to[j] = t.a * x[j]
-			}
-			continue
+			k.Scale(to, t.a, row[t.i*lanes:(t.i+1)*lanes])
+		} else {
+			k.Blend(to, t.a, row[t.i*lanes:(t.i+1)*lanes], t.b, row[t.j*lanes:(t.j+1)*lanes])
 		}
-		y := (*vec.Vector)(row[t.j*lanes:])
-		for j := range to {
-			to[j] = t.a*x[j] + t.b*y[j]
+	}
+}
+
+// shrink is the transposed of grow.
+func (k *resize) shrink(small, large, row []float32) {
+	n, m := k.in[2]*k.width, k.out[2]*k.width
+	row = row[:m]
+	for d, pd := range k.t[0].pulls {
+		for h, ph := range k.t[1].pulls {
+			for i, wd := range pd.w {
+				for j, wh := range ph.w {
+					k.mix(row, wd*wh, large[((pd.from+i)*k.out[1]+ph.from+j)*m:][:m], i+j == 0)
+				}
+			}
+			k.gather(small[(d*k.in[1]+h)*n:][:n], row)
 		}
 	}
 }
 
 // gather is the transposed of spread.
-func (k *resize) gather(row, out []float32) {
-	clear(row)
-	for o, t := range k.t[2] {
-		for j, v := range out[o*k.width : (o+1)*k.width] {
-			row[t.i*k.width+j] += t.a * v
-			if t.b != 0 {
-				row[t.j*k.width+j] += t.b * v
+func (k *resize) gather(to, row []float32) {
+	for i, p := range k.t[2].pulls {
+		if k.width == 1 {
+			sum := float32(0)
+			for j, v := range row[p.from:][:len(p.w)] {
+				sum += p.w[j] * v
 			}
+			to[i] = sum
+			continue
+		}
+		for j, w := range p.w {
+			k.mix(to[i*lanes:(i+1)*lanes], w, row[(p.from+j)*lanes:(p.from+j+1)*lanes], j == 0)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package isa
 // it, and so do the last bits of results.
 type Level uint8
 
+// The levels, each with what the ones before it have.
 const (
 	Best   Level = iota // the highest that this machine has
 	Plain               // what Go compiles to

@@ -19,12 +19,16 @@ type Pool struct {
 	jobs    atomic.Uint32 // how many there were
 	left    atomic.Int64  // tasks that are not finished
 
-	mu    sync.Mutex
-	done  sync.Cond // left became 0
-	job   Job
-	tasks int
-	next  int // the first task that nobody has taken
+	mu     sync.Mutex
+	done   sync.Cond // left became 0
+	job    Job
+	shares []share // of the workers: tasks that nobody has taken
 }
+
+// share is a range of tasks. A worker takes those of its own in order: what it
+// wrote for the last job is near it when the next one reads the same. Then it
+// takes the last ones of others.
+type share struct{ next, end int }
 
 // worker is one besides the caller of Run.
 type worker struct {
@@ -36,14 +40,14 @@ type worker struct {
 // too, does one task at a time.
 type Job interface{ Do(task, worker int) }
 
-// patience is about 10 us: waking a sleeping worker takes as long, and the
-// kernels of a network follow each other faster.
-const patience = 1 << 14
+// patience is some 50 us: waking a sleeping worker takes about 10, and the
+// kernels of a network mostly follow each other faster.
+const patience = 1 << 16
 
 // New starts workers, the caller of each [Pool.Run] being one of them. Close
 // ends them.
 func New(workers int) *Pool {
-	p := &Pool{workers: max(1, workers)}
+	p := &Pool{workers: max(1, workers), shares: make([]share, max(1, workers))}
 	if p.workers <= runtime.GOMAXPROCS(0) {
 		p.patient = patience
 	}
@@ -86,7 +90,10 @@ func (p *Pool) Run(j Job, tasks int) {
 		return
 	}
 	p.mu.Lock()
-	p.job, p.tasks, p.next = j, tasks, 0
+	p.job = j
+	for w := range p.shares {
+		p.shares[w] = share{w * tasks / p.workers, (w + 1) * tasks / p.workers}
+	}
 	p.left.Store(int64(tasks))
 	p.mu.Unlock()
 	p.call(min(len(p.others), tasks-1))
@@ -124,9 +131,12 @@ func (p *Pool) serve(w *worker, number int) {
 func (p *Pool) work(worker int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.next < p.tasks {
-		j, task := p.job, p.next
-		p.next++
+	for {
+		task, ok := p.take(worker)
+		if !ok {
+			return
+		}
+		j := p.job
 		p.mu.Unlock()
 		j.Do(task, worker)
 		p.mu.Lock()
@@ -134,4 +144,24 @@ func (p *Pool) work(worker int) {
 			p.done.Signal()
 		}
 	}
+}
+
+// take returns a task: the next of the worker's, or the last of whoever has the
+// most left.
+func (p *Pool) take(worker int) (task int, ok bool) {
+	if s := &p.shares[worker]; s.next < s.end {
+		s.next++
+		return s.next - 1, true
+	}
+	most := &p.shares[0]
+	for w := range p.shares {
+		if s := &p.shares[w]; s.end-s.next > most.end-most.next {
+			most = s
+		}
+	}
+	if most.next == most.end {
+		return 0, false
+	}
+	most.end--
+	return most.end, true
 }

@@ -67,7 +67,7 @@ func (a *args) unary(k kernel, i int) {
 
 // binary writes z = f(x, y), or d = f(d, x, y).
 func (a *args) binary(k kernel, i int) {
-	z, x, y, c := a.v(0, i), a.v(1, i), a.v(min(2, 1+int(k.reads(3))), i), &a.c
+	z, x, y, c := a.v(0, i), a.v(1, i), a.v(min(2, 1+k.reads(3)), i), &a.c
 	for j := range z {
 		switch k {
 		case axpby:

@@ -38,7 +38,7 @@ func random(r *rand.Rand, n int) []float32 {
 func TestLoopsAgainstTwin(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, l := range isa.Levels() {
-		for k := range kernel(lastKernel) {
+		for k := range lastKernel {
 			for n := range 12 {
 				var got, want args
 				operands, _ := k.operands()
