@@ -10,9 +10,13 @@ them uncompressed. Two recipes:
   crop: numpy.histogram with int(max) bins over the whole volume, the top clip,
   then z-score of what is not the background.
 
+Each does it in the order that suits it: Lacuna keeps volumes packed, counts their
+intensities, and scales nothing but the patches; what it writes is the same to the
+bit as if it had scaled the whole. The scripts do what such scripts do.
+
 The peers get as many processes as Lacuna gets workers; their start and imports
-are not counted, Lacuna's whole process is. Rounds are interleaved, and every
-side is measured in wall clock and in CPU seconds (user and system, of all its
+are not counted, Lacuna's whole process is. Rounds are interleaved, one and two
+workers by turns, and every side is measured in wall clock and in CPU seconds (user and system, of all its
 processes): on a busy machine the latter is the steadier. Medians and ratios are
 printed as Markdown, then peak memory for 4 and for 40 cases.
 
@@ -192,21 +196,23 @@ PEERS = {  # and whom of ours each is compared with
 
 def measure(args, tmp, peers, cases):
     """{(name, workers): [(wall, CPU), ...]}, interleaved."""
-    times = {}
+    times, pools = {}, {}
     for workers in (1, 2):
-        pools = {}
         for name, (fn, _) in peers.items():
-            pools[name] = multiprocessing.get_context("spawn").Pool(workers, initializer=warm, initargs=(fn,))
-            run_peer(pools[name], fn, cases[:2], tmp)  # warm-up
+            pool = multiprocessing.get_context("spawn").Pool(workers, initializer=warm, initargs=(fn,))
+            run_peer(pool, fn, cases[:2], tmp)  # warm-up
+            pools[name, workers] = pool
         run_lacuna(args.lacuna, tmp / "cases", workers, tmp, "mckd")
-        for _ in range(args.rounds):
-            for name, norm in OURS.items():
+    for _ in range(args.rounds):
+        for name, norm in OURS.items():
+            for workers in (1, 2):
                 times.setdefault((name, workers), []).append(run_lacuna(args.lacuna, tmp / "cases", workers, tmp, norm)[:2])
-            for name, (fn, _) in peers.items():
-                times.setdefault((name, workers), []).append(run_peer(pools[name], fn, cases, tmp))
-        for pool in pools.values():
-            pool.close()
-            pool.join()
+        for name, (fn, _) in peers.items():
+            for workers in (1, 2):
+                times.setdefault((name, workers), []).append(run_peer(pools[name, workers], fn, cases, tmp))
+    for pool in pools.values():
+        pool.close()
+        pool.join()
     return times
 
 
@@ -249,16 +255,18 @@ def main():
     ap.add_argument("--cases", type=int, default=8)
     ap.add_argument("--rounds", type=int, default=5)
     ap.add_argument("--no-monai", action="store_true")
+    ap.add_argument("--no-peers", action="store_true", help="Lacuna alone: two workers over one")
     args = ap.parse_args()
     args.lacuna = os.path.abspath(args.lacuna)
-    peers = {k: v for k, v in PEERS.items() if v[0] is not monai_case or not args.no_monai}
+    peers = {k: v for k, v in PEERS.items() if not args.no_peers and not (args.no_monai and v[0] is monai_case)}
     with tempfile.TemporaryDirectory() as tmp:
         tmp = pathlib.Path(tmp)
         cases = make_cases(args.data, tmp / "cases", args.cases)
         report(args, peers, measure(args, tmp, peers, cases))
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # the largest of all so far: a peer's
         memory(args, tmp)
-        print(f"\nPeak of the largest peer process: {peak:.0f} MiB")
+        if peers:
+            print(f"\nPeak of the largest peer process: {peak:.0f} MiB")
 
 
 if __name__ == "__main__":
