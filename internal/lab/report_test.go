@@ -216,11 +216,11 @@ func TestPainter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.tick(at.Add(11*time.Second), 40_000)
+	p.tick(at.Add(11*time.Second), 20_000)
 	if p.done == nil {
 		t.Fatal("no picture when it was due")
 	}
-	if want := at.Add(41 * time.Second); !p.due.Equal(want) { // three times as long at 40,000 steps
+	if want := at.Add(41 * time.Second); !p.due.Equal(want) { // three times as long at 20,000 steps
 		t.Errorf("the next is due %v, want %v", p.due, want)
 	}
 	p.end()
