@@ -32,7 +32,7 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	text := readText(t, dir, "report.html")
-	sections := []string{"What a gap does", "Examples", "How the runs of digits went", "How it was made", "What next"}
+	sections := []string{"What a gap does", "Examples", "How training went", "What next", "How it was made"}
 	checkPage(t, text, sections...)
 	checkPage(t, readText(t, dir, "digits", "mckd-seed1", "report.html"), "Result", "Examples", "Training", "What next", "How it was made")
 	for _, name := range []string{"README.txt", "report.md", "digits.csv", "plots/digits-accuracy.svg", "plots/digits-importance-audio.svg", "plots/digits-generated-l1-audio.svg"} {

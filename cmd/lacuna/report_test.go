@@ -10,9 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/lacuna-ml/lacuna/ingest/datasets/all"
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
 	"github.com/lacuna-ml/lacuna/internal/cli"
+	"github.com/lacuna-ml/lacuna/internal/lab"
+	"github.com/lacuna-ml/lacuna/train/engine/cpu"
 )
 
 // readText returns a file's text.
@@ -202,5 +206,34 @@ func TestReportRefusesWhatIsBroken(t *testing.T) {
 	_, stderr := want(t, cli.Failed, "train", "--resume", "--run", runDir, "--quiet")
 	if !strings.Contains(stderr, "secret.png") || strings.Contains(stderr, "../") {
 		t.Errorf("got %q, want the file looked for beside the list", stderr)
+	}
+}
+
+// TestPicturesChangeNothing: a run whose progress is painted at every step ends
+// with the same bits, and the race detector sees the painter beside the trainer.
+func TestPicturesChangeNothing(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"), "--kinds", "avdigits")
+	data := filepath.Join(dir, "ph", "avdigits")
+	plain := trained(t, data, filepath.Join(dir, "plain"), "--epochs", "3")
+	registry, err := all.Registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := cpu.New(cpu.Options{Workers: 2})
+	defer e.Close()
+	var talk bytes.Buffer
+	j := lab.Job{Registry: registry, Data: data, Dir: filepath.Join(dir, "painted"), Engine: e, Workers: 2, Talk: &talk, Quiet: true, Now: time.Now, Watch: true, Picture: 1}
+	_, err = j.New(t.Context(), func(d *lab.Data) (lab.Spec, error) {
+		s, err := lab.Preset("", d.Set, d.Manifest)
+		s.Epochs = 3
+		return s, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameTensors(t, "painted", plain, last(t, j.Dir))
+	if talk.Len() > 0 {
+		t.Errorf("it says %s", &talk)
 	}
 }

@@ -38,6 +38,10 @@ func (trainCmd) Help() string {
     lacuna train data/av --missing rate:audio=10 --seed 3 --run runs/audio10
         sound for one training pair in ten
 
+The run's folder has its configuration, every step's figures (metrics.jsonl),
+checkpoints, progress.png, which is made anew every ten seconds or more, and at
+the end report.html: one page that needs nothing else.
+
 The last checkpoint is the model: nothing is selected by any score, and the
 files of the test split are not opened. Ctrl-C writes a checkpoint and stops;
 --resume goes on as if nothing had been. lacuna validate judges the run.

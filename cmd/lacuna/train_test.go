@@ -264,7 +264,7 @@ func TestExperimentGoesOn(t *testing.T) {
 		}
 	}
 	page := readText(t, out, "report.html")
-	checkPage(t, page, "Table 2: audio for a part of the training pairs, test on image alone", "How the runs of table2a went", "How it was made")
+	checkPage(t, page, "Table 2: audio for a part of the training pairs, test on image alone", "How training went: table2a", "How it was made")
 	for _, text := range []string{"published MCKD", "lacuna-table2/1", "of an unstated seed", "9,235 of MNIST", "Raw importance of audio", "Stand-in for audio: direction", "Held-out loss, for this curve alone"} {
 		if !strings.Contains(page, text) {
 			t.Errorf("the page lacks %q", text)

@@ -173,10 +173,13 @@ func (b Bench) Demonstrate(dir string, o Outcome, w io.Writer) error {
 	}
 	p.Title = "Lacuna: digits with gaps"
 	p.Subtitle = "Written and spoken digits, made from a seed, and four ways of training on them: what becomes of a network when a part is missing."
-	how := p.Sections[1:]
-	p.Sections = append([]page.Section{p.Sections[0], {Title: "Examples", Blocks: append(
-		[]page.Block{page.Text("From the first run that was distilled, with sound in one training pair in five.")}, g.blocks()...)}}, how...)
-	p.Sections = append(p.Sections, page.Section{Title: "What next", Blocks: []page.Block{page.Code(demoNext(dir, shown))}})
+	p.Sections = []page.Section{
+		p.Sections[0],
+		{Title: "Examples", Blocks: append([]page.Block{page.Text("From the first run that was distilled, with sound in one training pair in five.")}, g.blocks()...)},
+		{Title: "How training went", Blocks: p.Sections[1].Blocks},
+		{Title: "What next", Blocks: []page.Block{page.Code(demoNext(dir, shown))}},
+		{Title: "How it was made", Blocks: []page.Block{page.Code(b.Command), page.Text("The same command makes the same figures, on any number of cores. Each run has a folder of its own, with its checkpoint and a report.")}},
+	}
 	if err := writePage(filepath.Join(dir, ReportName), p); err != nil {
 		return err
 	}

@@ -165,7 +165,7 @@ func (b Bench) tell(x Teller, dir string, trials []Trial) (Outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	c, err := b.courses(x.Plan(), dir, d.Modalities.Names())
+	c, err := b.courses(x, dir, d.Modalities.Names())
 	if err != nil {
 		return o, err
 	}

@@ -99,17 +99,31 @@ func slug(text string) string {
 	}, strings.ToLower(text))
 }
 
+// labeller is an experiment whose arms have names for people.
+type labeller interface{ armLabels() []string }
+
+func (s Sweep) armLabels() []string { return s.Labels }
+func (d Demo) armLabels() []string  { return d.labels }
+
 // courses are the metrics of an experiment's runs, by arm and seed.
 type courses struct {
 	experiment Experiment
+	labels     []string // of the arms
 	modalities []string
 	runs       map[string][]*rundir.Metrics // by arm
 }
 
 // courses reads the metrics of the runs of an experiment, which are in dir.
-func (b Bench) courses(x Experiment, dir string, modalities []string) (courses, error) {
-	c := courses{x, modalities, map[string][]*rundir.Metrics{}}
+func (b Bench) courses(t Teller, dir string, modalities []string) (courses, error) {
+	x := t.Plan()
+	c := courses{experiment: x, modalities: modalities, runs: map[string][]*rundir.Metrics{}}
+	if l, ok := t.(labeller); ok {
+		c.labels = l.armLabels()
+	}
 	for _, a := range x.Arms {
+		if len(c.labels) < len(x.Arms) {
+			c.labels = append(c.labels, a.Name)
+		}
 		for seed := range b.Seeds {
 			m, err := rundir.ReadMetrics(filepath.Join(dir, runName(a.Name, uint64(seed)+1)))
 			if err != nil {
@@ -131,7 +145,7 @@ func (c courses) mean(arm, metric string, band bool) chart.Series {
 			at[step] = append(at[step], s.Values[i])
 		}
 	}
-	out := chart.Series{Name: arm}
+	var out chart.Series
 	for _, step := range slices.Sorted(maps.Keys(at)) {
 		if len(at[step]) != len(c.runs[arm]) {
 			continue
@@ -149,8 +163,9 @@ func (c courses) plots() []plot {
 	var list []plot
 	draw := func(name, title, y, metric, caption string, band bool) {
 		l := chart.Lines{Title: title, X: "step", Y: y, Width: half, Height: 280}
-		for _, a := range c.experiment.Arms {
+		for i, a := range c.experiment.Arms {
 			if s := c.mean(a.Name, metric, band); len(s.Y) > 0 {
+				s.Name = c.labels[i]
 				l.Series = append(l.Series, s)
 				if last := s.X[len(s.X)-1]; !band && len(s.X) >= 50 {
 					l.Smooth = last / 40
@@ -165,7 +180,7 @@ func (c courses) plots() []plot {
 		draw("importance-"+m, "Importance of "+m, "weight", metricImportance+m, "", true)
 		draw("u-"+m, "Raw importance of "+m, "u", metricRaw+m, "", true)
 	}
-	draw("loss-train", "Training loss", "loss of the task, means over a fortieth of the run", metricTask, "", false)
+	draw("loss-train", "Training loss", "loss of the task", metricTask, "Means over a fortieth of the run, and the steps themselves, faint.", false)
 	draw("loss-held-out", "Held-out loss, for this curve alone", "loss of the task", metricHeldOut, "No checkpoint was chosen by it: the last one is the model.", true)
 	for _, m := range c.modalities {
 		draw("generated-l1-"+m, "Stand-in for "+m+": distance", "L1, summed over the feature", metricL1+m, "Held-out samples that have everything: the feature of "+m+" against the mean of the others', which stands in for it when it is missing.", true)

@@ -20,7 +20,6 @@ import (
 	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/internal/version"
 	"github.com/lacuna-ml/lacuna/shards/split"
-	"github.com/lacuna-ml/lacuna/train/checkpoint"
 	"github.com/lacuna-ml/lacuna/train/distill"
 	"github.com/lacuna-ml/lacuna/train/meta"
 	"github.com/lacuna-ml/lacuna/train/rundir"
@@ -72,7 +71,7 @@ type account struct {
 	set        datasets.Dataset // zero where this program does not know it
 	config     []byte
 	curves     curves
-	step       int64 // of the last checkpoint
+	step       int64 // the last that was logged
 	validation []verdicts
 }
 
@@ -93,11 +92,8 @@ func read(dir string, registry *datasets.Registry) (a account, err error) {
 		return a, err
 	}
 	a.curves = newCurves(m, a.set.Modalities.Names())
-	c, _, err := checkpoint.Load(dir)
-	if err == nil {
-		a.step = c.State.Step
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return a, err
+	if s := m.Series(metricTask).Steps; len(s) > 0 {
+		a.step = s[len(s)-1]
 	}
 	for _, sp := range []split.Split{split.Test, split.Val, split.Train} {
 		v := verdicts{split: sp}
@@ -144,7 +140,10 @@ func (a account) page() page.Page {
 		name = filepath.Base(abs)
 	}
 	var parts []page.Section
-	if len(a.validation) == 0 {
+	switch {
+	case !a.done():
+		parts = append(parts, page.Section{Title: "Result", Blocks: []page.Block{page.Note{Text: "This run is not finished, so it has not been judged."}}})
+	case len(a.validation) == 0:
 		parts = append(parts, page.Section{Title: "Result", Blocks: []page.Block{
 			page.Note{Text: "This run has not been judged yet: how well it predicts is not known."}, page.Code("lacuna validate " + quote(a.dir)),
 		}})
@@ -184,11 +183,14 @@ func CommandLine(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
+// done reports whether all steps have been made.
+func (a account) done() bool { return a.step >= int64(a.spec.Train.Steps) }
+
 // facts are what a reader looks for first.
 func (a account) facts() []page.Fact {
 	f := []page.Fact{{Name: "Data set", Value: a.spec.Dataset}, {Name: "Preset", Value: a.spec.Preset}, {Name: "Network", Value: network(a.spec, a.info)}}
 	steps := fmt.Sprintf("%s, of %d samples each", thousands(a.spec.Train.Steps), a.spec.Train.Batch)
-	if a.step < int64(a.spec.Train.Steps) {
+	if !a.done() {
 		steps = fmt.Sprintf("%s of %s so far", thousands(int(a.step)), thousands(a.spec.Train.Steps))
 	}
 	f = append(f, page.Fact{Name: "Steps", Value: steps},
@@ -306,7 +308,7 @@ func (a account) next() page.Section {
 	run, data := quote(a.dir), quote(a.info.Notes[noteData])
 	var code []string
 	tip := func(why, command string) { code = append(code, "# "+why+"\n"+command) }
-	if a.step < int64(a.spec.Train.Steps) {
+	if !a.done() {
 		tip("go on with it", "lacuna train --resume --run "+run)
 	} else {
 		if len(a.validation) == 0 {

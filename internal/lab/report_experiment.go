@@ -115,7 +115,7 @@ func (o Outcome) sections() []page.Section {
 	for _, p := range o.courses {
 		figures = append(figures, page.Figure{Chart: p.chart, Caption: p.caption})
 	}
-	return []page.Section{s, {Title: "How the runs of " + o.Experiment.Name + " went", Blocks: []page.Block{
+	return []page.Section{s, {Title: "How training went: " + o.Experiment.Name, Blocks: []page.Block{
 		page.Text("Lines are means over seeds, bands one standard deviation to each side. Importances, and what is looked at on held-out samples, are there for arms that learn importances."), figures,
 	}}}
 }

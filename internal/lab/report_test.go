@@ -261,7 +261,7 @@ func TestMeanOfRuns(t *testing.T) {
 	}
 	got := c.mean("a", "m", true)
 	r := math.Sqrt2 // of 1 and 3 the standard deviation is the root of 2
-	want := chart.Series{Name: "a", X: []float64{1, 3}, Y: []float64{2, 5}, Low: []float64{2 - r, 5}, High: []float64{2 + r, 5}}
+	want := chart.Series{X: []float64{1, 3}, Y: []float64{2, 5}, Low: []float64{2 - r, 5}, High: []float64{2 + r, 5}}
 	if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); d != "" {
 		t.Error(d)
 	}
@@ -323,5 +323,46 @@ func TestDemoSaysWhatTheFiguresSay(t *testing.T) {
 func TestWrap(t *testing.T) {
 	if got, want := wrap("a bb ccc  dddd é 10 % of", 6), "a bb\nccc\ndddd é\n10 %\nof"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestReportOfARunThatWasStopped(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	s := Spec{Preset: "paper", Dataset: "gone"} // a data set that this program does not know
+	s.Train.Steps = 1000
+	r, err := rundir.Create(dir, s, rundir.Info{Manifest: "abc"}, rundir.Start{At: time.Unix(0, 0).UTC(), Tool: "t", Device: "d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	registry, err := datasets.NewRegistry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		step int64
+		want []string
+	}{
+		{0, []string{"No step has been made yet", "0 of 1,000 so far", "is not finished", "--resume"}},
+		{7, []string{"7 of 1,000 so far", "is not finished", "--resume", "<svg"}},
+		{1000, []string{"has not been judged yet", "--seed 1"}},
+	} {
+		if tt.step > 0 {
+			if err := r.Log(tt.step, map[string]float64{metricTask: 1, metricLR: math.Inf(1), metricRate: math.NaN()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := WriteReport(dir, registry); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, ReportName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range tt.want {
+			if !strings.Contains(string(text), w) {
+				t.Errorf("after step %d the report lacks %q", tt.step, w)
+			}
+		}
 	}
 }
