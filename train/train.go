@@ -121,7 +121,7 @@ func (t *Trainer) Start() error {
 		return err
 	}
 	if t.Train.Len < 1 || t.Config.Meta.Kind != meta.Off && t.Meta.Len < 1 {
-		return fmt.Errorf("train: %d samples to train on, %d to learn importances on", t.Train.Len, t.Meta.Len)
+		return fmt.Errorf("train: %d samples to train on, %d held out to learn importances on: without any, importances can only be off (--meta off)", t.Train.Len, t.Meta.Len)
 	}
 	t.learner = &meta.Learner{Engine: t.Engine, Model: t.Model, Objective: t.Objective, Distill: t.Config.Distill, Options: t.Config.Meta}
 	t.learner.Start(t.Modalities.Len(), t.Config.Seed)
