@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -12,11 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/datasets/all"
+	"github.com/lacuna-ml/lacuna/ingest/datasets/brats"
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu"
+	"github.com/lacuna-ml/lacuna/validate"
 )
 
 // readText returns a file's text.
@@ -187,6 +191,32 @@ func checkLabelMaps(t *testing.T, files, predicted string) {
 	}
 	if len(numbers) < 2 {
 		t.Error("nothing was predicted: nothing was tested")
+	}
+}
+
+// TestReportWritesTheNumbersOfARelease: of a label map of each class, in axes that
+// the file did not have.
+func TestReportWritesTheNumbersOfARelease(t *testing.T) {
+	dir := t.TempDir()
+	m := &validate.LabelMap{
+		Key: ingest.Key{Dataset: "brats", Subject: "case"}, Axes: "RAS",
+		Labels: ingest.Labels{Shape: []int{1, 1, 4}, Data: []uint8{0, 1, 2, 3}},
+		Affine: [4][4]float64{{-1, 0, 0, 3}, {0, -1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}},
+	}
+	c := validateCmd{Out: dir}
+	numbers := brats.Dataset.Numbers([]string{"brats-labels-2018/1"})
+	if err := errors.Join(c.labels(m, true, numbers), c.labels(&validate.LabelMap{Key: ingest.Key{Subject: "narrow"}}, false, numbers)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := nifti.ReadFile(os.DirFS(dir), "case.nii.gz", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{4, 2, 1, 0}; !slices.Equal(got.Data, want) || got.Header.Orientation() != "RAS" {
+		t.Errorf("%v in %s, want %v in RAS", got.Data, got.Header.Orientation(), want)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "narrow.nii.gz")); err == nil {
+		t.Error("a combination that is not the widest was written")
 	}
 }
 

@@ -191,6 +191,14 @@ func TestPlaneIsCroppedToTheBrain(t *testing.T) {
 	if in.Data[3*19+3] != 1 || in.Data[5*19+15] != 2 || target.Data[5*19+15] != 3 || in.Len() != len(in.Data) || target.Len() != len(target.Data) {
 		t.Errorf("the values moved: %v", in.Data)
 	}
+	// A label map of the whole volume is cut likewise.
+	m := &validate.LabelMap{Key: ingest.Key{Subject: "a"}, Combo: 1, Labels: ingest.Labels{Shape: []int{1, 30, 40}, Data: make([]uint8, 1200)}}
+	m.Labels.Data[(5+12)*40+6+20] = 3
+	c.predicted = map[modality.Mask][]uint8{}
+	(&planes{cases: map[ingest.Key]*plane{m.Key: c}}).take(m)
+	if got := c.predicted[1]; len(got) != 9*19 || got[5*19+15] != 3 {
+		t.Errorf("the predicted plane is not where the true one is: %v", got)
+	}
 	blank := &plane{size: [2]int{2, 2}, sample: &ingest.Sample{Inputs: []ingest.Array{{Shape: []int{1, 2, 2}, Data: make([]float32, 4)}}}}
 	if blank.crop(); blank.size != [2]int{2, 2} {
 		t.Errorf("a blank plane became %v", blank.size)
