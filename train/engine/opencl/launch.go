@@ -40,7 +40,7 @@ func natural(v uint32) arg { return arg{4, [2]uint64{uint64(v)}} }
 
 // quad is an int4.
 func quad(a, b, c, d int) arg {
-	var v [4]int32 = [4]int32{int32(a), int32(b), int32(c), int32(d)}
+	v := [4]int32{int32(a), int32(b), int32(c), int32(d)}
 	return arg{16, *(*[2]uint64)(unsafe.Pointer(&v))}
 }
 
