@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // f is a number in the code.
 func (v *vector) f(name string, x float64) value {
@@ -82,6 +85,10 @@ func (v *vector) mix(x value) value {
 
 // loops are the kernels of package vec; their twins say what they compute.
 func loops() []loop {
+	return slices.Concat(elementwise(), optimisers(), sums(), distances(), norms())
+}
+
+func elementwise() []loop {
 	return []loop{
 		{name: "scale", reads: []string{"y", "x"}, writes: 1, unroll: 2, body: func(v *vector) {
 			v.store(0, v.mul(v.load(1), v.c(0)))
@@ -120,6 +127,16 @@ func loops() []loop {
 			h = v.mix(v.xor(v.mix(h), v.c(2)))
 			v.store(0, v.keep(v.atLeast(h, v.c(3)), v.mul(v.load(1), v.c(0))))
 		}},
+		{name: "regionsGrad", reads: []string{"dx", "x", "t"}, writes: 1, body: func(v *vector) {
+			p, t := v.sigmoid(v.load(1)), v.load(2)
+			q := v.mul(v.fma(t, v.c(0), v.c(1)), v.mul(p, v.sub(v.inReg(v.f("one", 1)), p)))
+			v.store(0, v.fma(v.sub(p, t), v.c(2), q))
+		}},
+	}
+}
+
+func optimisers() []loop {
+	return []loop{
 		{name: "sgd", reads: []string{"p", "v", "g"}, writes: 2, body: func(v *vector) {
 			p, speed, _ := v.momentum()
 			v.store(0, v.fma(speed, v.c(2), p))
@@ -135,11 +152,11 @@ func loops() []loop {
 		{name: "adamW", reads: []string{"p", "m", "v", "g"}, writes: 3, body: func(v *vector) {
 			v.adam(v.mul(v.load(0), v.c(1)), v.load(3))
 		}},
-		{name: "regionsGrad", reads: []string{"dx", "x", "t"}, writes: 1, body: func(v *vector) {
-			p, t := v.sigmoid(v.load(1)), v.load(2)
-			q := v.mul(v.fma(t, v.c(0), v.c(1)), v.mul(p, v.sub(v.inReg(v.f("one", 1)), p)))
-			v.store(0, v.fma(v.sub(p, t), v.c(2), q))
-		}},
+	}
+}
+
+func sums() []loop {
+	return []loop{
 		{name: "regions", reads: []string{"x", "t"}, sums: 4, body: func(v *vector) {
 			x, t := v.load(0), v.load(1)
 			p := v.sigmoid(x)
@@ -165,6 +182,11 @@ func loops() []loop {
 		{name: "dot", reads: []string{"x", "y"}, sums: 1, unroll: 4, body: func(v *vector) {
 			v.sumOf(0, v.load(0), v.mem(1))
 		}},
+	}
+}
+
+func distances() []loop {
+	return []loop{
 		{name: "apart1", reads: []string{"x", "y"}, sums: 1, unroll: 4, body: func(v *vector) {
 			v.sum(0, v.and(v.sub(v.load(0), v.mem(1)), v.bits("magnitude", 1<<31-1)))
 		}},
@@ -182,6 +204,11 @@ func loops() []loop {
 		{name: "toward2", reads: []string{"d", "x", "y"}, writes: 1, body: func(v *vector) {
 			v.store(0, v.fma(v.sub(v.load(1), v.mem(2)), v.c(0), v.load(0)))
 		}},
+	}
+}
+
+func norms() []loop {
+	return []loop{
 		{name: "norm", reads: []string{"y", "x"}, writes: 1, unroll: 2, body: func(v *vector) {
 			z := v.fma(v.sub(v.load(1), v.c(3)), v.c(0), v.c(1))
 			v.store(0, v.leaky(z, z, v.c(2)))

@@ -30,24 +30,8 @@ type tile struct {
 // for another v and dst, v2 and dst2 bytes further. load and store move row i of
 // a tile, step does one l.
 func (a *asm) outer(name, twin string, t tile, load func(i int, from string), store func(i int, to string), step func()) {
-	a.text(name, twin)
 	used := bases[:(t.rows+t.cols-1)/t.cols]
-	a.op("MOVQ", "c+0(FP)", "AX")
-	a.op("MOVQ", mem(callTaps, "AX"), "BX")
-	a.op("MOVQ", mem(callN, "AX"), "CX")
-	a.op("MOVQ", mem(callXI, "AX"), "R9")
-	a.op("MOVQ", mem(callXL, "AX"), "R11")
-	a.op("LEAQ", "(R9)(R9*2)", "R10")
-	a.op("MOVQ", mem(callInit, "AX"), "SI")
-	a.op("XORQ", "R8", "R8")
-	a.op("XORQ", "R12", "R12")
-	if t.pair {
-		a.op("MOVQ", mem(callV2, "AX"), "R13")
-		a.op("MOVQ", "$64", "R15") // from one init to the other
-	}
-	a.op("TESTQ", "SI", "SI")
-	a.op("JNZ", "load")
-	a.destination(t)
+	a.enter(name, twin, t)
 
 	a.label("load")
 	a.each(t, load)
@@ -91,6 +75,28 @@ func (a *asm) outer(name, twin string, t tile, load func(i int, from string), st
 	a.each(t, store)
 	a.op("VZEROUPPER")
 	a.op("RET")
+}
+
+// enter begins the function: it loads what every tap needs, and where the rows
+// start from.
+func (a *asm) enter(name, twin string, t tile) {
+	a.text(name, twin)
+	a.op("MOVQ", "c+0(FP)", "AX")
+	a.op("MOVQ", mem(callTaps, "AX"), "BX")
+	a.op("MOVQ", mem(callN, "AX"), "CX")
+	a.op("MOVQ", mem(callXI, "AX"), "R9")
+	a.op("MOVQ", mem(callXL, "AX"), "R11")
+	a.op("LEAQ", "(R9)(R9*2)", "R10")
+	a.op("MOVQ", mem(callInit, "AX"), "SI")
+	a.op("XORQ", "R8", "R8")
+	a.op("XORQ", "R12", "R12")
+	if t.pair {
+		a.op("MOVQ", mem(callV2, "AX"), "R13")
+		a.op("MOVQ", "$64", "R15") // from one init to the other
+	}
+	a.op("TESTQ", "SI", "SI")
+	a.op("JNZ", "load")
+	a.destination(t)
 }
 
 // destination loads dst and its steps.

@@ -195,16 +195,7 @@ func (v *vector) atLeast(x, y value) value {
 
 // allocate gives virtual registers physical ones and writes the code.
 func (v *vector) allocate(a *asm) {
-	last := map[value]int{}
-	for i, c := range v.code {
-		for _, s := range c.src {
-			last[s] = i
-		}
-		if c.dst.kind == 'm' {
-			continue
-		}
-		last[c.dst] = max(last[c.dst], i)
-	}
+	last := v.lastUses()
 	used := map[rune][]bool{'r': make([]bool, 16), 'k': make([]bool, 8)}
 	if v.wide {
 		used['r'] = make([]bool, 32)
@@ -253,6 +244,20 @@ func (v *vector) allocate(a *asm) {
 			delete(where, c.dst)
 		}
 	}
+}
+
+// lastUses returns the last instruction that has each value.
+func (v *vector) lastUses() map[value]int {
+	last := map[value]int{}
+	for i, c := range v.code {
+		for _, s := range c.src {
+			last[s] = i
+		}
+		if c.dst.kind != 'm' {
+			last[c.dst] = max(last[c.dst], i)
+		}
+	}
+	return last
 }
 
 func (v *vector) physical(kind rune, p int) string {

@@ -8,11 +8,13 @@ import (
 	"github.com/lacuna-ml/lacuna/train/tensor"
 )
 
-// convolution is a convolution of one shape.
-type convolution struct{ *conv.Conv }
+// shapes is how many convolutions are kept. Their tables are small, but those
+// who give every volume another size would fill the memory with them.
+const shapes = 512
 
 // of returns the convolution from x to y.
-func (d *device) of(x, y *engine.Tensor, s engine.Window) *convolution {
+func (d *device) of(x, y *engine.Tensor, s engine.Window) *conv.Conv {
+	s = s.Normal()
 	shape := conv.Shape{
 		N: x.Shape[0], Cin: x.Shape[1], Cout: y.Shape[1], In: [3]int(x.Shape[2:5]),
 		Kernel: s.Kernel, Stride: s.Stride, Pad: s.Pad, Dilation: s.Dilation,
@@ -28,8 +30,11 @@ func (d *device) of(x, y *engine.Tensor, s engine.Window) *convolution {
 	if c.Out() != [3]int(y.Shape[2:5]) || x.Shape[0] != y.Shape[0] {
 		panic(fmt.Sprintf("cpu: a convolution of %v with %+v is not %v", x, s, y))
 	}
-	d.convs[shape] = &convolution{c}
-	return d.convs[shape]
+	if len(d.convs) == shapes {
+		clear(d.convs)
+	}
+	d.convs[shape] = c
+	return c
 }
 
 func optional(t *engine.Tensor) []float32 {

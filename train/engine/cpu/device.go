@@ -24,7 +24,7 @@ type device struct {
 	o        Options
 	pool     *pool.Pool
 	layouts  conv.Converter
-	convs    map[conv.Shape]*convolution
+	convs    map[conv.Shape]*conv.Conv
 	mem      memory
 	job      job
 	norm     norm
@@ -44,7 +44,7 @@ func New(o Options) engine.Engine {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	o.Level = o.Level.Found()
-	d := &device{o: o, pool: pool.New(o.Workers), convs: map[conv.Shape]*convolution{}}
+	d := &device{o: o, pool: pool.New(o.Workers), convs: map[conv.Shape]*conv.Conv{}}
 	d.mem.poison = o.Poison
 	d.job.Unit, d.job.counter = vec.New(o.Level), vec.Counter()
 	d.norm.Unit, d.pooling.Unit, d.resize.Unit = d.job.Unit, d.job.Unit, d.job.Unit

@@ -18,11 +18,11 @@ const (
 	sigmoid
 	sigmoidGrad
 	dropout
+	regionsGrad
 	sgd
 	nesterovStep
 	adam
 	adamW
-	regionsGrad
 	regions
 	expRow
 	totals
@@ -42,7 +42,7 @@ const (
 
 // operands returns how many a loop has, and how many of them it writes.
 func (k kernel) operands() (all, written int) {
-	v := [...][2]uint8{{2, 1}, {2, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 2}, {3, 2}, {4, 3}, {4, 3}, {3, 1}, {2, 0}, {2, 1}, {1, 0}, {1, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 0}, {4, 1}, {5, 2}, {4, 2}}[k]
+	v := [...][2]uint8{{2, 1}, {2, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {3, 2}, {3, 2}, {4, 3}, {4, 3}, {2, 0}, {2, 1}, {1, 0}, {1, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 0}, {4, 1}, {5, 2}, {4, 2}}[k]
 	return int(v[0]), int(v[1])
 }
 
@@ -73,6 +73,8 @@ func (u Unit) run(k kernel, a *args) {
 			sigmoidGradAVX512(a)
 		case dropout:
 			dropoutAVX512(a)
+		case regionsGrad:
+			regionsGradAVX512(a)
 		case sgd:
 			sgdAVX512(a)
 		case nesterovStep:
@@ -81,8 +83,6 @@ func (u Unit) run(k kernel, a *args) {
 			adamAVX512(a)
 		case adamW:
 			adamWAVX512(a)
-		case regionsGrad:
-			regionsGradAVX512(a)
 		case regions:
 			regionsAVX512(a)
 		case expRow:
@@ -138,6 +138,8 @@ func (u Unit) run(k kernel, a *args) {
 			sigmoidGradAVX2(a)
 		case dropout:
 			dropoutAVX2(a)
+		case regionsGrad:
+			regionsGradAVX2(a)
 		case sgd:
 			sgdAVX2(a)
 		case nesterovStep:
@@ -146,8 +148,6 @@ func (u Unit) run(k kernel, a *args) {
 			adamAVX2(a)
 		case adamW:
 			adamWAVX2(a)
-		case regionsGrad:
-			regionsGradAVX2(a)
 		case regions:
 			regionsAVX2(a)
 		case expRow:
@@ -251,6 +251,12 @@ func dropoutAVX512(a *args)
 func dropoutAVX2(a *args)
 
 //go:noescape
+func regionsGradAVX512(a *args)
+
+//go:noescape
+func regionsGradAVX2(a *args)
+
+//go:noescape
 func sgdAVX512(a *args)
 
 //go:noescape
@@ -273,12 +279,6 @@ func adamWAVX512(a *args)
 
 //go:noescape
 func adamWAVX2(a *args)
-
-//go:noescape
-func regionsGradAVX512(a *args)
-
-//go:noescape
-func regionsGradAVX2(a *args)
 
 //go:noescape
 func regionsAVX512(a *args)

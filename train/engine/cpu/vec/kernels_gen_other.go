@@ -16,11 +16,11 @@ const (
 	sigmoid
 	sigmoidGrad
 	dropout
+	regionsGrad
 	sgd
 	nesterovStep
 	adam
 	adamW
-	regionsGrad
 	regions
 	expRow
 	totals
@@ -40,7 +40,7 @@ const (
 
 // operands returns how many a loop has, and how many of them it writes.
 func (k kernel) operands() (all, written int) {
-	v := [...][2]uint8{{2, 1}, {2, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 2}, {3, 2}, {4, 3}, {4, 3}, {3, 1}, {2, 0}, {2, 1}, {1, 0}, {1, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 0}, {4, 1}, {5, 2}, {4, 2}}[k]
+	v := [...][2]uint8{{2, 1}, {2, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 1}, {3, 1}, {3, 2}, {3, 2}, {4, 3}, {4, 3}, {2, 0}, {2, 1}, {1, 0}, {1, 0}, {2, 0}, {2, 0}, {2, 0}, {3, 1}, {3, 1}, {2, 1}, {3, 1}, {3, 0}, {4, 1}, {5, 2}, {4, 2}}[k]
 	return int(v[0]), int(v[1])
 }
 
