@@ -86,30 +86,53 @@ func (d *device) convolve(dst, src *engine.Tensor, packed *buffer, b *engine.Ten
 		voxels *= over(p.size[a], p.phases[a])
 	}
 	blocks, planes := tensor.Blocks(p.to), p.samples*volume(p.phases)
-	switch {
-	case !d.forCPU:
-		d.tiled(args[:], voxels, blocks, planes)
-	case src.Layout == tensor.Plain:
-		d.launch("conv_plain", tensor.Blocked, [3]int{over(voxels, tensor.Lanes), blocks, planes},
-			args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[9], args[10], args[12], args[13])
-	case p.byRows():
-		d.launch("conv_rows", tensor.Blocked, [3]int{p.size[0] * p.size[1], blocks, planes},
-			args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[9], args[10], args[12], args[13])
+	if !d.forCPU {
+		groups := func(t tiling) [3]int { return [3]int{over(voxels, t.voxels()), over(blocks, t.blocks), planes} }
+		t := d.tuned(problem{p, src.Layout == tensor.Plain}, args[:], groups)
+		d.launch(t.kernel, tensor.Blocked, groups(t), args[:]...)
+		return
+	}
+	switch name, groups := d.kernelFor(p, src.Layout == tensor.Plain); name {
+	case "conv_points":
+		d.launch(name, tensor.Blocked, [3]int{groups, blocks, planes}, args[0], args[1], args[2], args[3], num(voxels), num(p.from), num(p.to))
+	case "conv_voxels":
+		d.launch(name, tensor.Blocked, [3]int{over(voxels, tensor.Lanes), blocks, planes}, args[:14]...)
 	default:
-		d.launch("conv_voxels", tensor.Blocked, [3]int{over(voxels, tensor.Lanes), blocks, planes}, args[:14]...)
+		d.launch(name, tensor.Blocked, [3]int{groups, blocks, planes},
+			args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[9], args[10], args[12], args[13])
 	}
 }
 
-// byRows reports whether conv_rows can do it, and well: it does not fill its
-// tiles where rows are no multiple of 16 voxels, conv_voxels gathers instead.
-func (p pass) byRows() bool {
-	w := p.size[2]
-	return !p.back && p.taps[2] == 3 && p.step[2] == 1 && p.dilation[2] == 1 && 4*w >= 3*tensor.Lanes*over(w, tensor.Lanes)
-}
-
-func (d *device) tiled(args []arg, voxels, blocks, planes int) {
-	t := d.tuned(blocks)
-	d.launch("conv_tiled"+t.suffix(), tensor.Blocked, [3]int{over(voxels, t.voxels()), over(blocks, t.blocks), planes}, args...)
+// kernelFor returns the kernel for a CPU that does a pass best, and its groups
+// along the first axis. conv_voxels and conv_plain_voxels can do all.
+func (d *device) kernelFor(p pass, plain bool) (name string, groups int) {
+	w, voxels := p.size[2], volume(p.size)
+	rows := p.size[0] * p.size[1]
+	three := !p.back && p.taps[2] == 3 && p.dilation[2] == 1 && p.step[2] <= 2
+	// Rows a little longer than a tile would be computed almost twice.
+	long := w >= tensor.Lanes && 16*over(w, tensor.Lanes) <= w+w/2
+	switch {
+	case plain && three && long:
+		return [3]string{1: "conv_plain_1", 2: "conv_plain_2"}[p.step[2]], rows
+	case plain:
+		return "conv_plain_voxels", over(voxels, tensor.Lanes)
+	case p.taps == ones && p.step == ones && !p.back && p.pad == [3]int{} && voxels >= tensor.Lanes:
+		return "conv_points", over(voxels, tensor.Lanes)
+	case three && long && p.step[2] == 1 && 0 <= p.pad[2] && p.pad[2] <= 1 && !d.half:
+		return "conv_rows", rows
+	case three && w >= 4:
+		length := 4
+		for _, l := range []int{8, 16} { // longer ones, where no more is wasted
+			if w >= l && over(w, l)*l <= over(w, 4)*4 {
+				length = l
+			}
+		}
+		names := [2][3]string{
+			{"conv_runs_4x4", "conv_runs_2x8", "conv_runs_1x16"}, {"conv_strides_4x4", "conv_strides_2x8", "conv_strides_1x16"},
+		}
+		return names[p.step[2]-1][length/8], over(rows*over(w, length), tensor.Lanes/length)
+	}
+	return "conv_voxels", 0
 }
 
 func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) {
@@ -129,14 +152,12 @@ func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) 
 	case !d.forCPU:
 		taps := gpuGroup / 16
 		groups := [3]int{parts * over(k, taps), in, out}
-		d.launch("grad_tiled"+tilings()[0].suffix(), tensor.Blocked, groups, args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[8],
+		d.launch("grad_tiled", tensor.Blocked, groups, args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[8],
 			args[9], yes(plain), num(dy.Shape[0]), num(parts))
 	case plain:
 		d.launch("grad_plain", tensor.Blocked, [3]int{parts, in, out}, args[:]...)
-	case s.Kernel[2] == 3 && s.Stride[2] == 1 && s.Dilation[2] == 1:
-		d.launch("grad_rows", tensor.Blocked, [3]int{parts, 2 * in, out}, args[:]...)
 	default:
-		d.launch("grad_voxels", tensor.Blocked, [3]int{parts, in, out}, args[:]...)
+		d.launch("grad_taps", tensor.Blocked, [3]int{parts, 2 * in, out}, args[:]...)
 	}
 	d.launch("unpack_grad", tensor.Blocked, [3]int{k, in, out}, mem(dw), buf(sums), num(parts), num(x.Shape[1]), num(dy.Shape[1]))
 	d.give(sums)

@@ -45,6 +45,7 @@ type device struct {
 	memory
 	transfers
 	launches
+	tuning
 	check engine.Check
 	err   error // the first that happened; nothing is done after it
 }
@@ -67,14 +68,14 @@ func New(o Options) (engine.Engine, error) {
 		return nil, err
 	}
 	d := &device{api: a, info: info, half: o.Half, forCPU: o.Kernels == ForCPU || o.Kernels == ByKind && info.Kind == CPU}
-	if err := d.open(); err != nil {
+	if err := d.open(o.CacheDir); err != nil {
 		_ = d.Close() // err says why
 		return nil, fmt.Errorf("%v: %w", info, err)
 	}
 	return d, nil
 }
 
-func (d *device) open() error {
+func (d *device) open(cacheDir string) error {
 	if !d.forCPU && d.info.maxGroup < gpuGroup {
 		return fmt.Errorf("opencl: work-groups have at most %d items, %d are needed", d.info.maxGroup, gpuGroup)
 	}
@@ -90,6 +91,7 @@ func (d *device) open() error {
 		return err
 	}
 	d.openLaunches()
+	d.openTuning(cacheDir)
 	return d.build()
 }
 
@@ -134,6 +136,7 @@ func (d *device) Close() error {
 	}
 	d.closeTransfers()
 	d.closeLaunches()
+	d.closeTuning()
 	d.closeMemory()
 	for _, k := range d.kernels {
 		call(d.api.releaseKernel, k.id)

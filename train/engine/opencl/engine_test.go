@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -242,6 +245,51 @@ func TestShapesOfKernelsAgree(t *testing.T) {
 		// Sums of 648 terms of size 1 in other orders.
 		if d := math.Abs(float64(cpu[i] - gpu[i])); !(d < 1e-3) {
 			t.Fatalf("value %d is %v for a CPU, %v for a GPU", i, cpu[i], gpu[i])
+		}
+	}
+}
+
+// TestTuningIsKept runs a convolution in two processes' worth of engines.
+func TestTuningIsKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	convolve := func() []float32 {
+		e := mustOpen(t, opencl.Options{Kernels: opencl.ForGPU, CacheDir: dir})
+		shape := tensor.Shape{1, 33, 2, 3, 9}
+		x, y, w := e.New(shape, tensor.Blocked), e.New(shape, tensor.Blocked), e.New(tensor.Shape{33, 33, 1, 3, 3}, tensor.Plain)
+		e.Fill(x, 0.3)
+		e.Fill(w, 0.7)
+		e.Conv(y, x, w, nil, engine.Cube(3, true))
+		out := make([]float32, shape.Len())
+		if err := errors.Join(e.Read(out, y), e.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	first := convolve()
+	files, err := filepath.Glob(filepath.Join(dir, "opencl-*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the cache has %v, want one file: %v", files, err)
+	}
+	kept, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"as it is": string(kept), "another choice": strings.NewReplacer("4x1", "8x2", "8x1", "4x2", "4x2", "8x1", "8x2", "4x1").Replace(string(kept)),
+		"damaged": "{", "of another program": `{"a": "b"}`, "null": "null",
+	} {
+		if err := os.WriteFile(files[0], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if again := convolve(); !slices.Equal(again, first) {
+			t.Errorf("%s: other bits", name)
+		}
+		now, err := os.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text, "pass") && string(now) != text {
+			t.Errorf("%s: what was kept was measured again: %s", name, now)
 		}
 	}
 }

@@ -67,6 +67,7 @@ type frame struct {
 	value        [2]uint64 // of an argument
 	global, here [3]uintptr
 	args         [9]uintptr // of the function called
+	event        uintptr    // of a launch that is measured
 }
 
 func at[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }

@@ -57,8 +57,9 @@ func (d *device) programs() []program {
 		{layout: tensor.Plain, files: append(plain, "matmul_gpu")},
 		{layout: tensor.Blocked, files: blocked},
 	}
-	for _, t := range tilings() {
-		list = append(list, program{tensor.Blocked, []string{"conv", "conv_gpu"}, fmt.Sprintf(" -DROWS=%d -DBLOCKS=%d", t.rows, t.blocks), t.suffix()})
+	list = append(list, program{layout: tensor.Blocked, files: []string{"conv", "fetch", "conv_gpu_grad"}})
+	for _, t := range d.tilings {
+		list = append(list, program{tensor.Blocked, []string{"conv", "fetch", "conv_gpu"}, fmt.Sprintf(" -DROWS=%d -DBLOCKS=%d", t.rows, t.blocks), t.suffix})
 	}
 	return list
 }

@@ -130,7 +130,11 @@ func (d *device) Upsample(y, x *engine.Tensor, linear bool) {
 
 func (d *device) UpsampleGrad(dx, dy *engine.Tensor, linear bool) {
 	d.check.UpsampleGrad(dx, dy, linear)
-	d.launch("enlarge_grad", dx.Layout, rows(dx), mem(dx), mem(dy), triple(sizeOf(dx)), factors(dy, dx), yes(linear))
+	small, factor := triple(sizeOf(dx)), factors(dy, dx)
+	wide := d.scratch(floats(dx) / dx.Shape[4] * dy.Shape[4])
+	d.launch("enlarge_grad_rows", dx.Layout, rows(dx), buf(wide), mem(dy), small, factor, yes(linear))
+	d.launch("enlarge_grad", dx.Layout, rows(dx), mem(dx), buf(wide), small, factor, yes(linear))
+	d.give(wide)
 }
 
 func factors(large, small *engine.Tensor) arg {

@@ -22,3 +22,8 @@ static int tap_at(int k, int phase, int phases, int pad, int dilation, int back)
 	int at = phase + pad - k * dilation;
 	return at % phases == 0 ? at / phases : NONE;
 }
+
+// within reports whether a volume of the size has voxel v.
+static int within(int4 v, int4 size) {
+	return v.x >= 0 && v.x < size.x && v.y >= 0 && v.y < size.y && v.z >= 0 && v.z < size.z;
+}

@@ -1,109 +1,169 @@
 // Convolutions for CPUs: a tile of 16 voxels by 16 channels stays in 16 vector
-// registers through all channels and taps.
+// registers through all channels and taps. Loops over a tile are unrolled, or it
+// would not.
 
-#define TILE_ROWS(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
-#define BEGIN(t) float16 a##t = start;
-#define STORE(t) if (t < left) store(a##t, to, t * LANES);
-#define SAVE(t) vstore16(a##t, t, acc);
-#define RESTORE(t) a##t = vload16(t, acc);
+#define UNROLL _Pragma("unroll")
+#define EACH_OF_TILE(t) UNROLL for (int t = 0; t < LANES; t++)
 
-// odd_taps adds the products of taps taps, whose weights are not all finite, to
-// a tile, the voxels of padding left out: row t of tap k is at column t + k of
-// src, which is there where here says so.
-static void odd_taps(float *acc, const float *src, const char *here, global const float *w, int count, int taps) {
-	for (int t = 0; t < LANES; t++)
-		for (int k = 0; k < taps; k++)
-			if (here[t + k])
-				for (int i = 0; i < count; i++) {
-					float16 sum = vload16(t, acc) + src[(t + k) * LANES + i] * vload16(k * LANES + i, w);
-					vstore16(sum, t, acc);
-				}
-}
-
-// SWEEP adds three taps at distance one to a tile: column j of src, which is
-// loaded once, meets rows j, j-1 and j-2.
-#define COLUMN(src, j, p0, p1, p2) { \
-	float16 b = src[(j) * LANES + i]; \
-	a##p0 += b * u0; \
-	a##p1 += b * u1; \
-	a##p2 += b * u2; \
-}
-#define SWEEP(src) \
-	for (int i = 0; i < count; i++) { \
-		float16 u0 = vload16(i, weights), u1 = vload16(LANES + i, weights), u2 = vload16(2 * LANES + i, weights); \
-		{ float16 b = src[i]; a0 += b * u0; } \
-		{ float16 b = src[LANES + i]; a1 += b * u0; a0 += b * u1; } \
-		COLUMN(src, 2, 2, 1, 0) COLUMN(src, 3, 3, 2, 1) COLUMN(src, 4, 4, 3, 2) COLUMN(src, 5, 5, 4, 3) \
-		COLUMN(src, 6, 6, 5, 4) COLUMN(src, 7, 7, 6, 5) COLUMN(src, 8, 8, 7, 6) COLUMN(src, 9, 9, 8, 7) \
-		COLUMN(src, 10, 10, 9, 8) COLUMN(src, 11, 11, 10, 9) COLUMN(src, 12, 12, 11, 10) COLUMN(src, 13, 13, 12, 11) \
-		COLUMN(src, 14, 14, 13, 12) COLUMN(src, 15, 15, 14, 13) \
-		{ float16 b = src[16 * LANES + i]; a15 += b * u1; a14 += b * u2; } \
-		{ float16 b = src[17 * LANES + i]; a15 += b * u2; } \
-	}
-
-// conv_rows is for kernels of 3 along W with stride and dilation 1 there. A
-// group is a row of the destination. Groups are rows (d, h), blocks, samples.
-KERNEL void conv_rows(global block *dst, global const block *src, global const float *packed, global const float *bias,
+// conv_rows is for kernels of 3 along W with stride 1, dilation 1 and a padding
+// of at most 1 there, and rows of at least 16 voxels. A column of the source,
+// which is loaded once, meets three rows of the tile: column c at tap k meets row
+// c - k. Only columns 0 and 17 can lie outside. The last tile of a row ends where
+// the row ends, and may have voxels in common with the one before. Groups are
+// rows (d, h) of the destination, blocks, samples.
+#ifndef HALF
+KERNEL void conv_rows(global float *dst, global const float *src, global const float *packed, global const float *bias,
 	int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels)
 {
 	int d0 = GROUP(0) / size.y * stride.x - pad.x, h0 = GROUP(0) % size.y * stride.y - pad.y;
 	int blocks = (from + LANES - 1) / LANES;
-	float16 start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
-	global const float *odd = packed + (size_t)GROUPS(1) * blocks * taps.x * taps.y * 3 * TILE;
+	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
 	src += (size_t)GROUP(2) * blocks * src_size.x * src_size.y * src_size.z * LANES;
 	dst += ((size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * GROUPS(0) + GROUP(0)) * size.z * LANES;
-	for (int w = 0; w < size.z; w += LANES) {
-		int first = w - pad.z; // column 0
-		int whole = first >= 0 && first + LANES + 2 <= src_size.z;
-		TILE_ROWS(BEGIN)
-		for (int b = 0; b < blocks; b++) {
-			int count = min(LANES, from - b * LANES);
-			for (int kd = 0; kd < taps.x; kd++) {
-				int d = d0 + kd * dilation.x;
-				if (d < 0 || d >= src_size.x) continue;
-				for (int kh = 0; kh < taps.y; kh++) {
-					int h = h0 + kh * dilation.y;
-					if (h < 0 || h >= src_size.y) continue;
-					global const block *row = src + ((size_t)(b * src_size.x + d) * src_size.y + h) * src_size.z * LANES;
-					int tap = (((GROUP(1) * blocks + b) * taps.x + kd) * taps.y + kh) * 3;
-					global const float *weights = packed + (size_t)tap * TILE;
-#ifndef HALF
-					if (whole) {
-						global const float *columns = row + first * LANES;
-						SWEEP(columns)
-						continue;
-					}
-#endif
-					float columns[(LANES + 2) * LANES];
-					for (int j = 0; j < LANES + 2; j++) {
-						int c = first + j;
-						vstore16(c < 0 || c >= src_size.z ? (float16)0 : load(row, c * LANES), j, columns);
-					}
-					if (!whole && odd[tap] + odd[tap + 1] + odd[tap + 2] != 0) {
-						float acc[LANES * LANES];
-						char here[LANES + 2];
-						for (int j = 0; j < LANES + 2; j++) here[j] = first + j >= 0 && first + j < src_size.z;
-						TILE_ROWS(SAVE)
-						odd_taps(acc, columns, here, weights, count, 3);
-						TILE_ROWS(RESTORE)
-						continue;
-					}
-					SWEEP(columns)
+	for (int next = 0; next < size.z; next += LANES) {
+		int w = min(next, size.z - LANES), first = w - pad.z, left = first >= 0, right = first + 17 < src_size.z;
+		EACH_OF_TILE(t) acc[t] = start;
+		for (int b = 0; b < blocks; b++) for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) {
+			int d = d0 + kd * dilation.x, h = h0 + kh * dilation.y, count = min(LANES, from - b * LANES);
+			if (d < 0 || d >= src_size.x || h < 0 || h >= src_size.y) continue;
+			global const float *x = src + ((long)((b * src_size.x + d) * src_size.y + h) * src_size.z + first) * LANES;
+			global const float *u = packed + (size_t)(((GROUP(1) * blocks + b) * taps.x + kd) * taps.y + kh) * 3 * TILE;
+			for (int i = 0; i < count; i++, x++, u += LANES) {
+				float16 u0 = vload16(0, u), u1 = vload16(0, u + TILE), u2 = vload16(0, u + 2 * TILE);
+				if (left) acc[0] += x[0] * u0;
+				UNROLL for (int c = 1; c <= LANES; c++) {
+					float16 v = x[c * LANES];
+					if (c < LANES) acc[c] += v * u0;
+					acc[c - 1] += v * u1;
+					if (c >= 2) acc[c - 2] += v * u2;
 				}
+				if (right) acc[15] += x[17 * LANES] * u2;
 			}
 		}
-		global block *to = dst + w * LANES;
-		int left = size.z - w;
-		TILE_ROWS(STORE)
+		EACH_OF_TILE(t) vstore16(acc[t], w + t, dst);
 	}
 }
+#endif
 
-// A tile of conv_voxels and conv_plain has any 16 voxels of a phase of the
+// odd_taps adds to a tile the products of taps whose weights are not all finite,
+// without what is padding: row t at tap k is at column place(t) + k, which is
+// there where here says so.
+#define ODD_TAPS(place, taps) \
+	for (int t = 0; t < LANES; t++) for (int k = 0; k < taps; k++) { \
+		int c = place + k; \
+		if (here[c]) for (int i = 0; i < count; i++) acc[t] += columns[c * LANES + i] * vload16(k * LANES + i, weights); \
+	}
+
+// conv_runs is for kernels of 3 along W with dilation 1 there. A tile is RUNS
+// runs of LONG voxels along W, 16 together, STEP apart in the source. What they
+// need of it is gathered in columns for three taps at once: column t STEP + k
+// meets row t at tap k. The last run of a row ends where the row ends. Groups are
+// tiles, blocks, samples.
+static void __attribute__((always_inline)) conv_runs(const int RUNS, const int LONG, const int STEP,
+	global block *dst, global const block *src, global const float *packed, global const float *bias,
+	int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels)
+{
+	const int COLUMNS = (LONG - 1) * STEP + 3;
+	int blocks = (from + LANES - 1) / LANES, voxels = src_size.x * src_size.y * src_size.z;
+	int per_row = (size.z + LONG - 1) / LONG, last = size.x * size.y * per_row - 1;
+	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
+	float columns[36 * LANES]; // the most that there are
+	char here[36];
+	global const float *odd = packed + (size_t)GROUPS(1) * blocks * taps.x * taps.y * 3 * TILE;
+	src += (size_t)GROUP(2) * blocks * voxels * LANES;
+	dst += (size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * size.x * size.y * size.z * LANES;
+	int d0[4], h0[4], w0[4]; // where runs begin
+	for (int r = 0; r < RUNS; r++) {
+		int run = min(GROUP(0) * RUNS + r, last), row = run / per_row;
+		d0[r] = row / size.y;
+		h0[r] = row % size.y;
+		w0[r] = min(run % per_row * LONG, size.z - LONG);
+	}
+	EACH_OF_TILE(t) acc[t] = start;
+	for (int b = 0; b < blocks; b++) for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) {
+		int count = min(LANES, from - b * LANES), there = 0, padded = 0;
+		for (int r = 0; r < RUNS; r++) {
+			int d = d0[r] * stride.x + kd * dilation.x - pad.x, h = h0[r] * stride.y + kh * dilation.y - pad.y;
+			int in = d >= 0 && d < src_size.x && h >= 0 && h < src_size.y, first = w0[r] * STEP - pad.z;
+			int low = in ? clamp(-first, 0, COLUMNS) : COLUMNS, high = in ? clamp(src_size.z - first, low, COLUMNS) : COLUMNS;
+			global const block *row = src + ((long)((b * src_size.x + d) * src_size.y + h) * src_size.z + first) * LANES;
+			float *to = columns + r * COLUMNS * LANES;
+			for (int c = 0; c < low; c++) vstore16((float16)0, c, to);
+			for (int c = low; c < high; c++) vstore16(load(row, c * LANES), c, to);
+			for (int c = high; c < COLUMNS; c++) vstore16((float16)0, c, to);
+			there |= in;
+			padded |= low > 0 || high < COLUMNS;
+		}
+		if (!there) continue;
+		int tap = (((GROUP(1) * blocks + b) * taps.x + kd) * taps.y + kh) * 3;
+		global const float *weights = packed + (size_t)tap * TILE;
+		if (padded && (odd[tap] != 0 || odd[tap + 1] != 0 || odd[tap + 2] != 0)) {
+			for (int c = 0; c < RUNS * COLUMNS; c++) {
+				int r = c / COLUMNS, w = w0[r] * STEP - pad.z + c % COLUMNS;
+				int d = d0[r] * stride.x + kd * dilation.x - pad.x, h = h0[r] * stride.y + kh * dilation.y - pad.y;
+				here[c] = within((int4)(d, h, w, 0), src_size);
+			}
+			ODD_TAPS(t / LONG * COLUMNS + t % LONG * STEP, 3)
+			continue;
+		}
+		const float *x = columns;
+		for (int i = 0; i < count; i++, x++, weights += LANES) {
+			float16 u0 = vload16(0, weights), u1 = vload16(0, weights + TILE), u2 = vload16(0, weights + 2 * TILE);
+			UNROLL for (int r = 0; r < RUNS; r++) UNROLL for (int c = 0; c < COLUMNS; c++) {
+				float16 v = x[(r * COLUMNS + c) * LANES];
+				if (c % STEP == 0 && c < LONG * STEP) acc[r * LONG + c / STEP] += v * u0;
+				if (c >= 1 && (c - 1) % STEP == 0 && c - 1 < LONG * STEP) acc[r * LONG + (c - 1) / STEP] += v * u1;
+				if (c >= 2 && (c - 2) % STEP == 0) acc[r * LONG + (c - 2) / STEP] += v * u2;
+			}
+		}
+	}
+	EACH_OF_TILE(t) store(acc[t], dst, ((d0[t / LONG] * size.y + h0[t / LONG]) * size.z + w0[t / LONG] + t % LONG) * LANES);
+}
+
+#define CONV_RUNS(name, runs, length, step) \
+	KERNEL void name(global block *dst, global const block *src, global const float *packed, global const float *bias, \
+		int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels) \
+	{ conv_runs(runs, length, step, dst, src, packed, bias, size, src_size, taps, stride, pad, dilation, from, to_channels); }
+CONV_RUNS(conv_runs_1x16, 1, 16, 1)
+CONV_RUNS(conv_runs_2x8, 2, 8, 1)
+CONV_RUNS(conv_runs_4x4, 4, 4, 1)
+CONV_RUNS(conv_strides_1x16, 1, 16, 2)
+CONV_RUNS(conv_strides_2x8, 2, 8, 2)
+CONV_RUNS(conv_strides_4x4, 4, 4, 2)
+
+// conv_points is for kernels of one voxel with stride 1 and no padding: tiles are
+// any 16 voxels, the last 16 ending where the sample ends. Groups are tiles,
+// blocks, samples.
+KERNEL void conv_points(global block *dst, global const block *src, global const float *packed, global const float *bias,
+	int voxels, int from, int to_channels)
+{
+	int first = min(GROUP(0) * LANES, voxels - LANES), blocks = (from + LANES - 1) / LANES;
+	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
+	EACH_OF_TILE(t) acc[t] = start;
+	for (int b = 0; b < blocks; b++) {
+		global const block *x = src + ((size_t)(GROUP(2) * blocks + b) * voxels + first) * LANES;
+		global const float *u = packed + (GROUP(1) * blocks + b) * TILE;
+#ifdef HALF
+		float columns[TILE], *c = columns;
+		EACH_OF_TILE(t) vstore16(load(x, t * LANES), t, columns);
+#else
+		global const float *c = x;
+#endif
+		for (int i = 0; i < min(LANES, from - b * LANES); i++, c++) {
+			float16 v = vload16(i, u);
+			EACH_OF_TILE(t) acc[t] += c[t * LANES] * v;
+		}
+	}
+	dst += ((size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * voxels + first) * LANES;
+	EACH_OF_TILE(t) store(acc[t], dst, t * LANES);
+}
+
+// A tile of conv_voxels and conv_plain_voxels has any 16 voxels of a phase of the
 // destination: where its rows are in the source, but for the offset of a tap,
 // and in the destination. Rows beyond the last voxel are the last.
 typedef struct {
 	int16 d, h, w;
-	int place[LANES];
+	int at[LANES];
 	int left; // rows that there are, or more
 } tile;
 
@@ -118,7 +178,7 @@ static tile locate(int4 size, int4 step, int4 phases, int4 phase) {
 		at[0][i] = d * step.x;
 		at[1][i] = h * step.y;
 		at[2][i] = w * step.z;
-		t.place[i] = (((phase.x + d * phases.x) * size.y + phase.y + h * phases.y) * size.z + phase.z + w * phases.z) * LANES;
+		t.at[i] = (((phase.x + d * phases.x) * size.y + phase.y + h * phases.y) * size.z + phase.z + w * phases.z) * LANES;
 		if (i + 1 < t.left && ++w == range.z) {
 			w = 0;
 			if (++h == range.y) {
@@ -133,12 +193,6 @@ static tile locate(int4 size, int4 step, int4 phases, int4 phase) {
 	return t;
 }
 
-#define SCATTER(t) if (t < here.left) store(a##t, dst, here.place[t]);
-
-// PRODUCT adds a tap to a tile: row t of columns meets row t.
-#define ROW_PRODUCT(t) a##t += columns[t * LANES + i] * u;
-#define PRODUCT for (int i = 0; i < count; i++) { float16 u = vload16(i, weights); TILE_ROWS(ROW_PRODUCT) }
-
 // conv_voxels is for all windows; what a tap needs of the source is gathered.
 // Groups are tiles, blocks, phases of samples.
 KERNEL void conv_voxels(global block *dst, global const block *src, global const float *packed, global const float *bias,
@@ -146,26 +200,26 @@ KERNEL void conv_voxels(global block *dst, global const block *src, global const
 {
 	int count_phases = phases.x * phases.y * phases.z, n = GROUP(2) / count_phases, p = GROUP(2) % count_phases;
 	int4 phase = (int4)(p / (phases.y * phases.z), p / phases.z % phases.y, p % phases.z, 0);
-	tile here = locate(size, step, phases, phase);
-	if (here.left <= 0) return;
+	tile place = locate(size, step, phases, phase);
+	if (place.left <= 0) return;
 	int blocks = (from + LANES - 1) / LANES, voxels = src_size.x * src_size.y * src_size.z;
 	global const float *odd = packed + (size_t)GROUPS(1) * blocks * taps.x * taps.y * taps.z * TILE;
 	src += (size_t)n * blocks * voxels * LANES;
 	dst += (size_t)(n * GROUPS(1) + GROUP(1)) * size.x * size.y * size.z * LANES;
-	float16 start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
-	TILE_ROWS(BEGIN)
+	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
+	EACH_OF_TILE(t) acc[t] = start;
 	for (int kd = 0; kd < taps.x; kd++) {
 		int od = tap_at(kd, phase.x, phases.x, pad.x, dilation.x, back);
 		if (od == NONE) continue;
-		int16 d = here.d + od, d_in = d >= 0 & d < src_size.x;
+		int16 d = place.d + od, d_in = (d >= 0) & (d < src_size.x);
 		for (int kh = 0; kh < taps.y; kh++) {
 			int oh = tap_at(kh, phase.y, phases.y, pad.y, dilation.y, back);
 			if (oh == NONE) continue;
-			int16 h = here.h + oh, h_in = d_in & h >= 0 & h < src_size.y;
+			int16 h = place.h + oh, h_in = d_in & (h >= 0) & (h < src_size.y);
 			for (int kw = 0; kw < taps.z; kw++) {
 				int ow = tap_at(kw, phase.z, phases.z, pad.z, dilation.z, back);
 				if (ow == NONE) continue;
-				int16 w = here.w + ow, in = h_in & w >= 0 & w < src_size.z;
+				int16 w = place.w + ow, in = h_in & (w >= 0) & (w < src_size.z);
 				if (!any(in)) continue;
 				int at[LANES], padded = !all(in);
 				vstore16(select((int16)-1, ((d * src_size.y + h) * src_size.z + w) * LANES, in), 0, at);
@@ -177,42 +231,92 @@ KERNEL void conv_voxels(global block *dst, global const block *src, global const
 					float columns[LANES * LANES];
 					for (int t = 0; t < LANES; t++) vstore16(at[t] < 0 ? (float16)0 : load(plane, at[t]), t, columns);
 					if (padded && odd[tap] != 0) {
-						float acc[LANES * LANES];
-						char there[LANES];
-						for (int t = 0; t < LANES; t++) there[t] = at[t] >= 0;
-						TILE_ROWS(SAVE)
-						odd_taps(acc, columns, there, weights, count, 1);
-						TILE_ROWS(RESTORE)
+						char here[LANES];
+						for (int t = 0; t < LANES; t++) here[t] = at[t] >= 0;
+						ODD_TAPS(t, 1)
 						continue;
 					}
-					PRODUCT
+					const float *x = columns;
+					for (int i = 0; i < count; i++, x++) {
+						float16 u = vload16(i, weights);
+						EACH_OF_TILE(t) acc[t] += x[t * LANES] * u;
+					}
 				}
 			}
 		}
 	}
-	TILE_ROWS(SCATTER)
+	for (int t = 0; t < LANES; t++)
+		if (t < place.left) store(acc[t], dst, place.at[t]);
 }
 
-// conv_plain is the forward pass from a plain tensor, a channel at a time.
-// Groups are tiles, blocks, samples.
-#define SCALAR_PRODUCT(t) a##t += column[t] * u;
-#define SCALAR_PRODUCT_IN(t) if (at[t] >= 0) a##t += column[t] * u;
-KERNEL void conv_plain(global block *dst, global const float *src, global const float *packed, global const float *bias,
+// conv_plain_rows is the forward pass from a plain tensor for kernels of 3 along
+// W with dilation 1, a channel at a time, in tiles of 16 voxels along W. Groups
+// are rows (d, h), blocks, samples.
+static void __attribute__((always_inline)) conv_plain_rows(const int STEP,
+	global block *dst, global const float *src, global const float *packed, global const float *bias,
+	int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels)
+{
+	const int COLUMNS = 15 * STEP + 3;
+	int d0 = GROUP(0) / size.y * stride.x - pad.x, h0 = GROUP(0) % size.y * stride.y - pad.y;
+	int blocks = (from + LANES - 1) / LANES, count_taps = taps.x * taps.y * 3;
+	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
+	float columns[33];
+	global const float *odd = packed + (size_t)GROUPS(1) * blocks * count_taps * TILE;
+	src += (size_t)GROUP(2) * from * src_size.x * src_size.y * src_size.z;
+	dst += ((size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * GROUPS(0) + GROUP(0)) * size.z * LANES;
+	for (int next = 0; next < size.z; next += LANES) {
+		int w = min(next, size.z - LANES), first = w * STEP - pad.z;
+		int low = clamp(-first, 0, COLUMNS), high = clamp(src_size.z - first, low, COLUMNS);
+		EACH_OF_TILE(t) acc[t] = start;
+		for (int c = 0; c < from; c++) for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) {
+			int d = d0 + kd * dilation.x, h = h0 + kh * dilation.y;
+			if (d < 0 || d >= src_size.x || h < 0 || h >= src_size.y) continue;
+			global const float *row = src + ((long)(c * src_size.x + d) * src_size.y + h) * src_size.z + first;
+			for (int i = 0; i < low; i++) columns[i] = 0;
+			for (int i = low; i < high; i++) columns[i] = row[i];
+			for (int i = high; i < COLUMNS; i++) columns[i] = 0;
+			int tap = (GROUP(1) * blocks + c / LANES) * count_taps + (kd * taps.y + kh) * 3;
+			global const float *u = packed + (size_t)tap * TILE + c % LANES * LANES;
+			float16 u0 = vload16(0, u), u1 = vload16(0, u + TILE), u2 = vload16(0, u + 2 * TILE);
+			if (high - low < COLUMNS && (odd[tap] != 0 || odd[tap + 1] != 0 || odd[tap + 2] != 0)) {
+				for (int t = 0; t < LANES; t++) for (int k = 0; k < 3; k++)
+					if (t * STEP + k >= low && t * STEP + k < high) acc[t] += columns[t * STEP + k] * vload16(0, u + k * TILE);
+				continue;
+			}
+			EACH_OF_TILE(t) {
+				acc[t] += columns[t * STEP] * u0;
+				acc[t] += columns[t * STEP + 1] * u1;
+				acc[t] += columns[t * STEP + 2] * u2;
+			}
+		}
+		EACH_OF_TILE(t) store(acc[t], dst, (w + t) * LANES);
+	}
+}
+
+#define CONV_PLAIN(name, step) \
+	KERNEL void name(global block *dst, global const float *src, global const float *packed, global const float *bias, \
+		int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels) \
+	{ conv_plain_rows(step, dst, src, packed, bias, size, src_size, taps, stride, pad, dilation, from, to_channels); }
+CONV_PLAIN(conv_plain_1, 1)
+CONV_PLAIN(conv_plain_2, 2)
+
+// conv_plain_voxels is that for all windows. Groups are tiles, blocks, samples.
+KERNEL void conv_plain_voxels(global block *dst, global const float *src, global const float *packed, global const float *bias,
 	int4 size, int4 src_size, int4 taps, int4 step, int4 pad, int4 dilation, int from, int to_channels)
 {
-	tile here = locate(size, step, (int4)1, (int4)0);
+	tile place = locate(size, step, (int4)1, (int4)0);
 	int blocks = (from + LANES - 1) / LANES, voxels = src_size.x * src_size.y * src_size.z;
 	int count_taps = taps.x * taps.y * taps.z;
 	global const float *odd = packed + (size_t)GROUPS(1) * blocks * count_taps * TILE;
 	src += (size_t)GROUP(2) * from * voxels;
 	dst += (size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * size.x * size.y * size.z * LANES;
-	float16 start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
-	TILE_ROWS(BEGIN)
+	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
+	EACH_OF_TILE(t) acc[t] = start;
 	for (int k = 0; k < count_taps; k++) {
-		int16 d = here.d + (k / (taps.y * taps.z) * dilation.x - pad.x);
-		int16 h = here.h + (k / taps.z % taps.y * dilation.y - pad.y);
-		int16 w = here.w + (k % taps.z * dilation.z - pad.z);
-		int16 in = d >= 0 & d < src_size.x & h >= 0 & h < src_size.y & w >= 0 & w < src_size.z;
+		int16 d = place.d + (k / (taps.y * taps.z) * dilation.x - pad.x);
+		int16 h = place.h + (k / taps.z % taps.y * dilation.y - pad.y);
+		int16 w = place.w + (k % taps.z * dilation.z - pad.z);
+		int16 in = (d >= 0) & (d < src_size.x) & (h >= 0) & (h < src_size.y) & (w >= 0) & (w < src_size.z);
 		if (!any(in)) continue;
 		int at[LANES], padded = !all(in);
 		vstore16(select((int16)-1, (d * src_size.y + h) * src_size.z + w, in), 0, at);
@@ -223,11 +327,13 @@ KERNEL void conv_plain(global block *dst, global const float *src, global const 
 			float column[LANES];
 			for (int t = 0; t < LANES; t++) column[t] = at[t] < 0 ? 0 : plane[at[t]];
 			if (padded && odd[tap] != 0) {
-				TILE_ROWS(SCALAR_PRODUCT_IN)
-			} else {
-				TILE_ROWS(SCALAR_PRODUCT)
+				for (int t = 0; t < LANES; t++)
+					if (at[t] >= 0) acc[t] += column[t] * u;
+				continue;
 			}
+			EACH_OF_TILE(t) acc[t] += column[t] * u;
 		}
 	}
-	TILE_ROWS(SCATTER)
+	for (int t = 0; t < LANES; t++)
+		if (t < place.left) store(acc[t], dst, place.at[t]);
 }

@@ -4,159 +4,151 @@
 //
 // A group has a part of the rows (n, d, h) of dy, slab rows at a time for all
 // taps, so that the rows stay in the cache. It keeps its sums in parts, as
-// unpack_grad reads them, and adds to them slab by slab. Groups are parts,
-// blocks of x, blocks of y. Sums of a tap are 16 channels of x by a vector of
-// 16 of y.
+// unpack_grad reads them, and adds to them slab by slab. In registers are the
+// sums of three taps along W, for 8 channels of x, or 4 voxels of one channel,
+// by a vector of 16 channels of y.
 
 #define EACH_SLAB(r0) \
 	for (int r0 = (int)((long)rows * GROUP(0) / GROUPS(0)), begin_ = r0, \
 		end_ = (int)((long)rows * (GROUP(0) + 1) / GROUPS(0)); r0 < end_; r0 += slab)
-#define EACH_ROW_OF_SLAB(r, r0) for (int r = r0; r < min(r0 + slab, end_); r++)
 #define FIRST_SLAB(r0) (r0 == begin_)
 
-// source_row returns the row of x, counted in its sample, that tap (kd, kh)
-// takes to row r of dy, or -1.
-static int source_row(int r, int kd, int kh, int4 size, int4 in, int4 stride, int4 pad, int4 dilation) {
-	int d = r / size.y % size.x * stride.x - pad.x + kd * dilation.x;
-	int h = r % size.y * stride.y - pad.y + kh * dilation.y;
+// EACH_ROW_OF_SLAB is the loop over the rows n, d, h of a slab.
+#define EACH_ROW_OF_SLAB(r0) \
+	for (int r_ = r0, n = r_ / (size.x * size.y), d = r_ / size.y % size.x, h = r_ % size.y; r_ < min(r0 + slab, end_); \
+		r_++, h + 1 < size.y ? h++ : (h = 0, d + 1 < size.x ? d++ : (d = 0, n++)))
+
+// EACH_TAPS is the loop over threes of taps along W: kd, kh, and kw and the next.
+#define EACH_TAPS \
+	for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) for (int kw = 0; kw < taps.z; kw += 3)
+
+// EACH_SUM is the loop over the vectors of sums of a tap.
+#define EACH_SUM(i, count) _Pragma("unroll") for (int i = 0; i < count; i++)
+#define EACH_TAP(k) _Pragma("unroll") for (int k = 0; k < 3; k++)
+
+// row_of_dy returns where a row of dy begins, of blocks of y.
+static global const block *row_of_dy(global const block *dy, int n, int d, int h, int4 size) {
+	return dy + ((size_t)((n * GROUPS(2) + GROUP(2)) * size.x + d) * size.y + h) * size.z * LANES;
+}
+
+// row_of_x returns which row of a sample of x, (d, h), tap (kd, kh) takes to row
+// (d, h) of dy, or -1.
+static int row_of_x(int d, int h, int kd, int kh, int4 in, int4 stride, int4 pad, int4 dilation) {
+	d = d * stride.x - pad.x + kd * dilation.x;
+	h = h * stride.y - pad.y + kh * dilation.y;
 	return d < 0 || d >= in.x || h < 0 || h >= in.y ? -1 : d * in.y + h;
 }
 
-// rows_at returns where row r of dy begins, of blocks of y with size voxels.
-static size_t row_of_dy(int r, int4 size) {
-	int rows = size.x * size.y;
-	return ((size_t)(r / rows * GROUPS(2) + GROUP(2)) * rows + r % rows) * size.z * LANES;
+// meets returns which voxels q of a row of dy tap kw takes from a row of x: from
+// .x to below .y, none for a tap that there is not.
+static int2 meets(int kw, int4 size, int4 in, int4 taps, int4 stride, int4 pad, int4 dilation) {
+	int off = kw * dilation.z - pad.z; // from q stride + off
+	int low = off >= 0 ? 0 : (-off + stride.z - 1) / stride.z;
+	int high = kw >= taps.z || off >= in.z ? 0 : min(size.z, (in.z - 1 - off) / stride.z + 1);
+	return (int2)(low, max(low, high));
 }
 
-// taps_in says which q of a row of size voxels meet the in voxels of x at tap k:
-// from .x to below .y.
-static int2 taps_in(int k, int size, int in, int stride, int pad, int dilation) {
-	int off = k * dilation - pad; // q is at q stride + off
-	int low = off >= 0 ? 0 : (-off + stride - 1) / stride;
-	int high = off >= in ? 0 : min(size, (in - 1 - off) / stride + 1);
-	return (int2)(low, high);
-}
-
-// COLUMN_OF makes c the 16 channels of voxel i of a row of x. In half precision
-// they are turned into floats together.
+// COLUMN makes c the channels of a voxel of x. In half precision they are turned
+// into floats together.
 #ifdef HALF
-#define COLUMN_OF(row, i) float c[LANES]; vstore16(load(row, (i) * LANES), 0, c);
+#define COLUMN(c, x) float c[8]; vstore8(vload_half8(0, x), 0, c);
 #else
-#define COLUMN_OF(row, i) global const float *c = (row) + (i) * LANES;
+#define COLUMN(c, x) global const float *c = x;
 #endif
 
-#define EIGHT(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7)
-#define DECLARE3(i) float16 s##i = 0, t##i = 0, u##i = 0;
-#define LOAD3(i) s##i = vload16(i, sums); t##i = vload16(i + LANES, sums); u##i = vload16(i + 2 * LANES, sums);
-#define STORE3(i) vstore16(s##i, i, sums); vstore16(t##i, i + LANES, sums); vstore16(u##i, i + 2 * LANES, sums);
-#define MEET_S(i) s##i += c[i] * v0;
-#define MEET_T(i) t##i += c[i] * v1;
-#define MEET_U(i) u##i += c[i] * v2;
-#define MEET3(i) { float16 x_ = c[i]; s##i += x_ * v0; t##i += x_ * v1; u##i += x_ * v2; }
-
-// grad_rows is for kernels of 3 along W with stride and dilation 1 there: voxel
-// i of x, which is loaded once, meets i + pad, i + pad - 1 and i + pad - 2 of dy.
-// A group has 8 channels of x: groups along axis 1 are halves of blocks.
-KERNEL void grad_rows(global float *parts, global const block *x, global const block *dy,
+// grad_taps is for all windows: a voxel of dy, which is loaded once, meets three
+// of x. Groups along axis 1 are halves of blocks.
+KERNEL void grad_taps(global float *parts, global const block *x, global const block *dy,
 	int4 size, int4 in, int4 taps, int4 stride, int4 pad, int4 dilation, int channels_in, int rows, int slab)
 {
 	int b = GROUP(1) / 2, first = GROUP(1) % 2 * 8, blocks = GROUPS(1) / 2;
 	if (b * LANES + first >= channels_in) return;
-	parts += (size_t)((GROUP(0) * GROUPS(2) + GROUP(2)) * blocks + b) * taps.x * taps.y * 3 * TILE + first * LANES;
-	// Voxels low to below high of x meet three.
-	int low = max(0, 2 - pad.z), high = min(in.z, size.z - pad.z);
-	EACH_SLAB(r0) for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) {
-		global float *sums = parts + (kd * taps.y + kh) * 3 * TILE;
-		EIGHT(DECLARE3)
-		if (!FIRST_SLAB(r0)) { EIGHT(LOAD3) }
-		EACH_ROW_OF_SLAB(r, r0) {
-			int from = source_row(r, kd, kh, size, in, stride, pad, dilation);
-			if (from < 0) continue;
-			int n = r / (size.x * size.y);
-			global const block *row = x + ((size_t)(n * blocks + b) * in.x * in.y + from) * in.z * LANES + first;
-			global const block *of_y = dy + row_of_dy(r, size);
-			for (int i = 0; i < in.z; i++) {
-				if (i == low && low < high) { // all that meet three
-					float16 v2 = load(of_y, (low + pad.z - 2) * LANES), v1 = load(of_y, (low + pad.z - 1) * LANES);
-					for (; i < high; i++) {
-						float16 v0 = load(of_y, (i + pad.z) * LANES);
-						COLUMN_OF(row, i)
-						EIGHT(MEET3)
-						v2 = v1;
-						v1 = v0;
+	long step = stride.z * LANES, apart = dilation.z * LANES;
+	parts += (size_t)((GROUP(0) * GROUPS(2) + GROUP(2)) * blocks + b) * taps.x * taps.y * taps.z * TILE + first * LANES;
+	EACH_SLAB(r0) EACH_TAPS {
+		global float *sums = parts + ((kd * taps.y + kh) * taps.z + kw) * TILE;
+		int there = min(3, taps.z - kw), low = 0, high = size.z; // all three are met from low to high
+		int2 met[3];
+		EACH_TAP(k) {
+			met[k] = meets(kw + k, size, in, taps, stride, pad, dilation);
+			low = max(low, met[k].x);
+			high = min(high, met[k].y);
+		}
+		float16 s[3][8];
+		EACH_TAP(k) EACH_SUM(i, 8) s[k][i] = FIRST_SLAB(r0) || k >= there ? (float16)0 : vload16(k * LANES + i, sums);
+		EACH_ROW_OF_SLAB(r0) {
+			int row = row_of_x(d, h, kd, kh, in, stride, pad, dilation);
+			if (row < 0) continue;
+			global const block *of_y = row_of_dy(dy, n, d, h, size);
+			global const block *of_x = x + (((long)(n * blocks + b) * in.x * in.y + row) * in.z + kw * dilation.z - pad.z) * LANES + first;
+			for (int q = 0; q < size.z; q++) {
+				if (q == low) {
+					global const block *at = of_x + q * step;
+					for (; q < high; q++, at += step) {
+						float16 y = load(of_y, q * LANES);
+						EACH_TAP(k) {
+							COLUMN(c, at + k * apart)
+							EACH_SUM(i, 8) s[k][i] += c[i] * y;
+						}
 					}
-					if (i == in.z) break;
 				}
-				int q = i + pad.z;
-				COLUMN_OF(row, i)
-				if (q >= 0 && q < size.z) { float16 v0 = load(of_y, q * LANES); EIGHT(MEET_S) }
-				if (q >= 1 && q < size.z + 1) { float16 v1 = load(of_y, (q - 1) * LANES); EIGHT(MEET_T) }
-				if (q >= 2 && q < size.z + 2) { float16 v2 = load(of_y, (q - 2) * LANES); EIGHT(MEET_U) }
+				if (q >= size.z) break;
+				float16 y = load(of_y, q * LANES);
+				EACH_TAP(k) {
+					if (q < met[k].x || q >= met[k].y) continue;
+					COLUMN(c, of_x + q * step + k * apart)
+					EACH_SUM(i, 8) s[k][i] += c[i] * y;
+				}
 			}
 		}
-		EIGHT(STORE3)
+		EACH_TAP(k) if (k < there) EACH_SUM(i, 8) vstore16(s[k][i], k * LANES + i, sums);
 	}
 }
 
-#define SIXTEEN(F) EIGHT(F) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
-#define DECLARE1(i) float16 s##i = 0;
-#define LOAD1(i) s##i = vload16(i, sums);
-#define STORE1(i) vstore16(s##i, i, sums);
-
-// grad_voxels is for all windows, a tap at a time.
-KERNEL void grad_voxels(global float *parts, global const block *x, global const block *dy,
-	int4 size, int4 in, int4 taps, int4 stride, int4 pad, int4 dilation, int channels_in, int rows, int slab)
-{
-	int blocks = GROUPS(1), count_taps = taps.x * taps.y * taps.z;
-	parts += (size_t)((GROUP(0) * GROUPS(2) + GROUP(2)) * blocks + GROUP(1)) * count_taps * TILE;
-	EACH_SLAB(r0) for (int k = 0; k < count_taps; k++) {
-		int kd = k / (taps.y * taps.z), kh = k / taps.z % taps.y, kw = k % taps.z;
-		int2 range = taps_in(kw, size.z, in.z, stride.z, pad.z, dilation.z);
-		global float *sums = parts + k * TILE;
-		SIXTEEN(DECLARE1)
-		if (!FIRST_SLAB(r0)) { SIXTEEN(LOAD1) }
-		EACH_ROW_OF_SLAB(r, r0) {
-			int from = source_row(r, kd, kh, size, in, stride, pad, dilation);
-			if (from < 0) continue;
-			int n = r / (size.x * size.y);
-			global const block *row = x + ((size_t)(n * blocks + GROUP(1)) * in.x * in.y + from) * in.z * LANES;
-			global const block *of_y = dy + row_of_dy(r, size);
-			for (int q = range.x; q < range.y; q++) {
-				float16 v0 = load(of_y, q * LANES);
-				COLUMN_OF(row, q * stride.z + kw * dilation.z - pad.z)
-				SIXTEEN(MEET_S)
-			}
-		}
-		SIXTEEN(STORE1)
-	}
-}
-
-// grad_plain is for a plain x: eight sums for one channel and tap, so that they
-// need not wait for each other.
+// grad_plain is for a plain x, a channel at a time, with sums of every fourth
+// voxel that do not wait for each other.
 KERNEL void grad_plain(global float *parts, global const float *x, global const block *dy,
 	int4 size, int4 in, int4 taps, int4 stride, int4 pad, int4 dilation, int channels_in, int rows, int slab)
 {
-	int count_taps = taps.x * taps.y * taps.z, voxels = in.x * in.y * in.z;
-	int count = min(LANES, channels_in - GROUP(1) * LANES);
-	parts += (size_t)((GROUP(0) * GROUPS(2) + GROUP(2)) * GROUPS(1) + GROUP(1)) * count_taps * TILE;
-	EACH_SLAB(r0) for (int k = 0; k < count_taps; k++) for (int i = 0; i < count; i++) {
-		int kd = k / (taps.y * taps.z), kh = k / taps.z % taps.y, kw = k % taps.z;
-		int2 range = taps_in(kw, size.z, in.z, stride.z, pad.z, dilation.z);
-		global float *sums = parts + k * TILE + i * LANES;
-		EIGHT(DECLARE1)
-		EACH_ROW_OF_SLAB(r, r0) {
-			int from = source_row(r, kd, kh, size, in, stride, pad, dilation);
-			if (from < 0) continue;
-			int n = r / (size.x * size.y), q = range.x;
-			global const float *row = x + (size_t)(n * channels_in + GROUP(1) * LANES + i) * voxels + (size_t)from * in.z;
-			row += kw * dilation.z - pad.z;
-			global const block *of_y = dy + row_of_dy(r, size);
-#define MEET_PLAIN(j) s##j += row[(q + j) * stride.z] * load(of_y, (q + j) * LANES);
-			for (; q + 8 <= range.y; q += 8) { EIGHT(MEET_PLAIN) }
-			for (; q < range.y; q++) s0 += row[q * stride.z] * load(of_y, q * LANES);
+	long step = stride.z, apart = dilation.z;
+	int count = min(LANES, channels_in - GROUP(1) * LANES), voxels = in.x * in.y * in.z;
+	parts += (size_t)((GROUP(0) * GROUPS(2) + GROUP(2)) * GROUPS(1) + GROUP(1)) * taps.x * taps.y * taps.z * TILE;
+	x += (size_t)GROUP(1) * LANES * voxels;
+	EACH_SLAB(r0) EACH_TAPS for (int i = 0; i < count; i++) {
+		global float *sums = parts + ((kd * taps.y + kh) * taps.z + kw) * TILE + i * LANES;
+		int low = 0, high = size.z;
+		int2 met[3];
+		EACH_TAP(k) {
+			met[k] = meets(kw + k, size, in, taps, stride, pad, dilation);
+			low = max(low, met[k].x);
+			high = min(high, met[k].y);
 		}
-		float16 sum = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7));
-		if (!FIRST_SLAB(r0)) sum += vload16(0, sums);
-		vstore16(sum, 0, sums);
+		high = low + max(0, high - low) / 4 * 4;
+		float16 s[3][4];
+		EACH_TAP(k) EACH_SUM(j, 4) s[k][j] = 0;
+		EACH_ROW_OF_SLAB(r0) {
+			int row = row_of_x(d, h, kd, kh, in, stride, pad, dilation);
+			if (row < 0) continue;
+			global const block *of_y = row_of_dy(dy, n, d, h, size);
+			global const float *of_x = x + (long)(n * channels_in + i) * voxels + row * in.z + kw * dilation.z - pad.z;
+			for (int q = 0; q < size.z; q++) {
+				if (q == low) {
+					global const float *at = of_x + q * step;
+					for (; q < high; q += 4)
+						EACH_SUM(j, 4) {
+							float16 y = load(of_y, (q + j) * LANES);
+							EACH_TAP(k) s[k][j] += at[k * apart] * y;
+							at += step;
+						}
+				}
+				if (q >= size.z) break;
+				float16 y = load(of_y, q * LANES);
+				EACH_TAP(k) if (q >= met[k].x && q < met[k].y) s[k][0] += of_x[q * step + k * apart] * y;
+			}
+		}
+		EACH_TAP(k) if (kw + k < taps.z) {
+			float16 sum = (s[k][0] + s[k][1]) + (s[k][2] + s[k][3]);
+			vstore16(FIRST_SLAB(r0) ? sum : sum + vload16(k * LANES, sums), k * LANES, sums);
+		}
 	}
 }

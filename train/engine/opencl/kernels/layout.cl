@@ -1,12 +1,36 @@
 // Conversions between the layouts: plain floats, [n][c][voxel], and blocks,
 // [n][block][voxel][16]. Groups are slices of voxels, blocks, samples.
 
+#if V == 16
+// transpose exchanges the rows and columns of 16 x 16 floats: interleaving row i
+// with row i + 8 four times brings bit after bit of one index to the other.
+#define INTERLEAVE(a, b, r) r.even = a; r.odd = b;
+static void transpose(float16 *x) {
+	_Pragma("unroll") for (int stage = 0; stage < 4; stage++) {
+		float16 y[LANES];
+		_Pragma("unroll") for (int i = 0; i < 8; i++) {
+			INTERLEAVE(x[i].lo, x[i + 8].lo, y[2 * i])
+			INTERLEAVE(x[i].hi, x[i + 8].hi, y[2 * i + 1])
+		}
+		_Pragma("unroll") for (int i = 0; i < LANES; i++) x[i] = y[i];
+	}
+}
+#endif
+
 KERNEL void to_blocked(global block *y, global const float *x, int channels, int voxels) {
 	int b = GROUP(1), n = GROUP(2);
 	global const float *from = x + (size_t)(n * channels + b * LANES) * voxels;
 	global block *to = y + (size_t)(n * GROUPS(1) + b) * voxels * LANES;
-	int count = min(LANES, channels - b * LANES);
-	for (int i = GROUP(0) * SLICE + ITEM, stop = min((GROUP(0) + 1) * SLICE, voxels); i < stop; i += L) {
+	int count = min(LANES, channels - b * LANES), i = GROUP(0) * SLICE + ITEM, stop = min((GROUP(0) + 1) * SLICE, voxels);
+#if V == 16
+	for (; i + LANES <= stop; i += LANES) {
+		float16 x[LANES];
+		_Pragma("unroll") for (int c = 0; c < LANES; c++) x[c] = c < count ? vload16(0, from + (size_t)c * voxels + i) : (float16)0;
+		transpose(x);
+		_Pragma("unroll") for (int j = 0; j < LANES; j++) store(x[j], to, (i + j) * LANES);
+	}
+#endif
+	for (; i < stop; i += L) {
 		float voxel[LANES];
 		for (int c = 0; c < LANES; c++) voxel[c] = c < count ? from[(size_t)c * voxels + i] : 0;
 		for (int q = 0; q < Q; q++) store(PASTE(vload, V)(q, voxel), to, i * LANES + q * V);
@@ -17,8 +41,17 @@ KERNEL void to_plain(global float *y, global const block *x, int channels, int v
 	int b = GROUP(1), n = GROUP(2);
 	global float *to = y + (size_t)(n * channels + b * LANES) * voxels;
 	global const block *from = x + (size_t)(n * GROUPS(1) + b) * voxels * LANES;
-	int count = min(LANES, channels - b * LANES);
-	for (int i = GROUP(0) * SLICE + ITEM, stop = min((GROUP(0) + 1) * SLICE, voxels); i < stop; i += L) {
+	int count = min(LANES, channels - b * LANES), i = GROUP(0) * SLICE + ITEM, stop = min((GROUP(0) + 1) * SLICE, voxels);
+#if V == 16
+	for (; i + LANES <= stop; i += LANES) {
+		float16 x[LANES];
+		_Pragma("unroll") for (int j = 0; j < LANES; j++) x[j] = load(from, (i + j) * LANES);
+		transpose(x);
+		_Pragma("unroll") for (int c = 0; c < LANES; c++)
+			if (c < count) vstore16(x[c], 0, to + (size_t)c * voxels + i);
+	}
+#endif
+	for (; i < stop; i += L) {
 		float voxel[LANES];
 		for (int q = 0; q < Q; q++) PASTE(vstore, V)(load(from, i * LANES + q * V), q, voxel);
 		for (int c = 0; c < count; c++) to[(size_t)c * voxels + i] = voxel[c];

@@ -31,12 +31,19 @@ KERNEL void pack(global float *packed, global const float *w, int channels_to, i
 KERNEL void unpack_grad(global float *dw, global const float *parts, int count, int channels_in, int channels_out) {
 	int k = GROUP(0), taps = GROUPS(0), in = GROUP(1) * LANES, out = GROUP(2) * LANES;
 	size_t size = (size_t)GROUPS(2) * GROUPS(1) * taps * TILE;
-	global const float *tile = parts + (size_t)((GROUP(2) * GROUPS(1) + GROUP(1)) * taps + k) * TILE;
-	for (int e = ITEM * V; e < TILE; e += L * V) {
-		int i = e / LANES, o = e % LANES;
-		if (in + i >= channels_in) break;
-		vec sum = 0;
-		for (int p = 0; p < count; p++) sum += PASTE(vload, V)(0, tile + p * size + e);
-		to_channels(sum, dw + (size_t)(in + i) * taps + k, channels_in * taps, out + o, channels_out);
+	parts += (size_t)((GROUP(2) * GROUPS(1) + GROUP(1)) * taps + k) * TILE;
+	// An item has SUMS vectors, L of them apart.
+#define SUMS ((TILE + L * V - 1) / (L * V))
+	vec sum[SUMS];
+	for (int s = 0; s < SUMS; s++) sum[s] = 0;
+	for (int p = 0; p < count; p++)
+		for (int s = 0; s < SUMS; s++) {
+			int e = (s * L + ITEM) * V;
+			if (e / LANES < channels_in - in && e < TILE) sum[s] += PASTE(vload, V)(0, parts + p * size + e);
+		}
+	for (int s = 0; s < SUMS; s++) {
+		int e = (s * L + ITEM) * V, i = e / LANES, o = e % LANES;
+		if (i < channels_in - in && e < TILE)
+			to_channels(sum[s], dw + (size_t)(in + i) * taps + k, channels_in * taps, out + o, channels_out);
 	}
 }

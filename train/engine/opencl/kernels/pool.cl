@@ -17,7 +17,7 @@ KERNEL void max_pool(global block *y, global block *tap, global const block *x,
 			for (int kh = max(0, -h0); kh < min(window.y, in.y - h0); kh++)
 				for (int kw = max(0, -w0); kw < min(window.z, in.z - w0); kw++) {
 					vec v = load(x, (((d0 + kd) * in.y + h0 + kh) * in.z + w0 + kw) * LANES + c);
-					ivec better = place < 0 | v > best | (isnan(v) & ~isnan(best));
+					ivec better = (place < 0) | (v > best) | (isnan(v) & ~isnan(best));
 					best = select(best, v, better);
 					place = select(place, (vec)(float)((kd * window.y + kh) * window.z + kw), better);
 				}

@@ -85,17 +85,21 @@ typedef float T;
 
 // A cell is what a kernel over voxels handles at once: a vector of channels, or
 // in plain tensors one value. CELLS of them are a voxel, of a plane: a block of
-// 16 channels, or one channel.
+// 16 channels, or one channel, which is CELL floats.
 #ifdef BLOCKED
 typedef vec cell;
+#define CELL LANES
 #define CELLS Q
 #define cell_get(p, i) load(p, (i) * V)
 #define cell_put(x, p, i) store(x, p, (i) * V)
+#define float_cell(p, i) PASTE(vload, V)(i, p)
 #else
 typedef float cell;
+#define CELL 1
 #define CELLS 1
 #define cell_get(p, i) (p)[i]
 #define cell_put(x, p, i) ((p)[i] = (x))
+#define float_cell(p, i) (p)[i]
 #endif
 
 // lanes returns 0, 1, 2, ...

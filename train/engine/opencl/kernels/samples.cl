@@ -156,7 +156,7 @@ KERNEL void distances_grad(global T *df, global const T *f, global const float *
 			float c = coef[i * modalities];
 			if (c == 0) continue;
 			vec d = y - get(f + (size_t)i * span, e, span);
-			vec sign = select(select(d, (vec)-1, d < 0), (vec)1, d > 0);
+			vec sign = select(to_vec((d < 0) - (d > 0)), d, isnan(d)); // true is -1
 			sum += c * factor * (p == 1 ? sign : 2 * d);
 		}
 		put(sum, df, e, span);
