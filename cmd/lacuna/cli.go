@@ -29,6 +29,7 @@ type grammar struct {
 	Mfcc       mfccCmd           `cmd:"" help:"Compute the MFCCs of WAV files."`
 	Nifti      niftiCmd          `cmd:"" help:"Describe a NIfTI file, or write its voxels as .npy."`
 	Datasets   datasetsCmd       `cmd:"" help:"List the data sets that Lacuna reads."`
+	Devices    devicesCmd        `cmd:"" help:"List the devices that train, and measure each for a second."`
 }
 
 // app is what every command is given.

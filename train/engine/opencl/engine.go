@@ -2,6 +2,7 @@ package opencl
 
 import (
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"github.com/lacuna-ml/lacuna/train/engine"
@@ -68,6 +69,8 @@ func New(o Options) (engine.Engine, error) {
 		return nil, err
 	}
 	d := &device{api: a, info: info, half: o.Half, forCPU: o.Kernels == ForCPU || o.Kernels == ByKind && info.Kind == CPU}
+	// An engine that is dropped without Close must not keep memory of the device.
+	runtime.SetFinalizer(d, func(d *device) { _ = d.Close() })
 	if err := d.open(o.CacheDir); err != nil {
 		_ = d.Close() // err says why
 		return nil, fmt.Errorf("%v: %w", info, err)
@@ -131,6 +134,7 @@ func (d *device) Wait() error {
 }
 
 func (d *device) Close() error {
+	runtime.SetFinalizer(d, nil)
 	if d.queue != 0 {
 		call(d.api.fin, d.queue)
 	}

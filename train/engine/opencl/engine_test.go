@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -150,6 +151,20 @@ func TestClosedEngineSaysSo(t *testing.T) {
 	if err := e.Wait(); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("a closed engine says %v", err)
 	}
+}
+
+// TestDroppedEngine drops engines without Close.
+func TestDroppedEngine(t *testing.T) {
+	mustHaveDevice(t)
+	for range 3 {
+		e, err := opencl.New(opencl.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Write(e.New(tensor.Shape{4}, tensor.Plain), make([]float32, 4))
+		runtime.GC()
+	}
+	runtime.GC()
 }
 
 // TestWriteTakesACopy changes what was given to Write while kernels before it
