@@ -13,6 +13,7 @@ import (
 	"github.com/lacuna-ml/lacuna/train/distill"
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu"
+	"github.com/lacuna-ml/lacuna/train/engine/measure"
 	"github.com/lacuna-ml/lacuna/train/engine/opencl"
 	"github.com/lacuna-ml/lacuna/train/meta"
 )
@@ -185,6 +186,13 @@ func (c *trainCmd) Run(a *app) error {
 		return err
 	}
 	defer e.Close()
+	if !c.Quiet {
+		speed, err := measure.Device(e, time.Now)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stderr, "device: %s; %s\n", e.Name(), speed)
+	}
 	j := &lab.Job{Registry: a.registry, Data: c.Data, Dir: c.Dir, Engine: e, Workers: workers(c.Workers), Talk: a.stderr,
 		Quiet: c.Quiet, Now: time.Now, Every: c.Checkpoint, Watch: c.Watch, Events: c.Events,
 		Picture: 10 * time.Second, Command: "lacuna " + lab.CommandLine(a.args)}
