@@ -54,7 +54,7 @@ EXIT STATUS
 
 // deviceFlags say what computes.
 type deviceFlags struct {
-	Device  string `default:"cpu" group:"Device" help:"cpu, opencl for the first GPU or other OpenCL device, or opencl:NAME for one whose name has that (lacuna devices lists them)."`
+	Device  string `default:"cpu" group:"Device" help:"cpu, opencl for the first GPU or other OpenCL device, or opencl:NAME for one whose number or name that is (lacuna devices lists them)."`
 	Half    bool   `group:"Device" help:"Keep activations in half precision on an OpenCL device."`
 	Workers int    `placeholder:"N" group:"Device" help:"Cores that compute, and goroutines that prepare samples; 0 for all. Results do not depend on it."`
 }
