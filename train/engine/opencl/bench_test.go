@@ -37,6 +37,11 @@ func BenchmarkConv(b *testing.B) {
 			passes(b, e, s.n, s.in, s.out, s.size, tensor.Blocked, w)
 		})
 	}
+	for _, s := range []struct{ in, out, size, kernel int }{{32, 48, 10, 5}, {32, 32, 20, 5}, {16, 32, 28, 3}} {
+		b.Run(fmt.Sprintf("32x%d-%d,%d^2,k%d", s.in, s.out, s.size, s.kernel), func(b *testing.B) {
+			passesOf(b, e, 32, s.in, s.out, [3]int{1, s.size, s.size}, tensor.Blocked, engine.Cube(s.kernel, true))
+		})
+	}
 	b.Run("plain,8x1-8,64^3,k3s2", func(b *testing.B) {
 		w := engine.Cube(3, false)
 		w.Stride = [3]int{2, 2, 2}
@@ -45,11 +50,15 @@ func BenchmarkConv(b *testing.B) {
 }
 
 func passes(b *testing.B, e engine.Engine, n, in, out, size int, l tensor.Layout, w engine.Window) {
-	o, err := w.Out([3]int{size, size, size})
+	passesOf(b, e, n, in, out, [3]int{size, size, size}, l, w)
+}
+
+func passesOf(b *testing.B, e engine.Engine, n, in, out int, size [3]int, l tensor.Layout, w engine.Window) {
+	o, err := w.Out(size)
 	if err != nil {
 		b.Fatal(err)
 	}
-	x, y := e.New(tensor.Shape{n, in, size, size, size}, l), e.New(tensor.Shape{n, out, o[0], o[1], o[2]}, tensor.Blocked)
+	x, y := e.New(tensor.Shape{n, in, size[0], size[1], size[2]}, l), e.New(tensor.Shape{n, out, o[0], o[1], o[2]}, tensor.Blocked)
 	weights := e.New(tensor.Shape{out, in, w.Kernel[0], w.Kernel[1], w.Kernel[2]}, tensor.Plain)
 	for _, t := range []*engine.Tensor{x, y, weights} {
 		e.Fill(t, 0.01)

@@ -125,7 +125,11 @@ func (d *device) MeanGrad(dx, dy *engine.Tensor) {
 
 func (d *device) Upsample(y, x *engine.Tensor, linear bool) {
 	d.check.Upsample(y, x, linear)
-	d.launch("enlarge", y.Layout, rows(y), mem(y), mem(x), triple(sizeOf(x)), factors(y, x), yes(linear))
+	small, factor := triple(sizeOf(x)), factors(y, x)
+	narrow := d.scratch(floats(y) / y.Shape[4] * x.Shape[4])
+	d.launch("enlarge_rows", y.Layout, rows(y), buf(narrow), mem(x), small, factor, yes(linear))
+	d.launch("enlarge", y.Layout, rows(y), mem(y), buf(narrow), small, factor, yes(linear))
+	d.give(narrow)
 }
 
 func (d *device) UpsampleGrad(dx, dy *engine.Tensor, linear bool) {

@@ -5,23 +5,33 @@
 #define UNROLL _Pragma("unroll")
 #define EACH_OF_TILE(t) UNROLL for (int t = 0; t < LANES; t++)
 
-// conv_rows is for kernels of 3 along W with stride 1, dilation 1 and a padding
-// of at most 1 there, and rows of at least 16 voxels. A column of the source,
-// which is loaded once, meets three rows of the tile: column c at tap k meets row
-// c - k. Only columns 0 and 17 can lie outside. The last tile of a row ends where
-// the row ends, and may have voxels in common with the one before. Groups are
-// rows (d, h) of the destination, blocks, samples.
+// MEET_THREE adds v, which is in column c of a run of LONG rows STEP apart, from
+// row on, to the sums of the rows that it meets at taps 0, 1 and 2.
+#define MEETS(c, k) ((c) >= (k) && ((c) - (k)) % STEP == 0 && ((c) - (k)) / STEP < LONG)
+#define MEET_TAP(c, k, row, u) if (MEETS(c, k)) acc[row + ((c) - (k)) / STEP] += v * u;
+#define MEET_TWO(c, row) MEET_TAP(c, 0, row, u0) MEET_TAP(c, 1, row, u1)
+#define MEET_THREE(c, row) MEET_TWO(c, row) MEET_TAP(c, 2, row, u2)
+
+// conv_rows is for kernels of 3 along W with dilation 1 and a padding of at most
+// 1 there, and rows of at least 16 voxels, STEP apart in the source. A column of
+// the source, which is loaded once, meets up to three rows of the tile: column
+// t STEP + k meets row t at tap k. Only the first and the last column can lie
+// outside. The last tile of a row ends where the row ends, and may have voxels in
+// common with the one before. Groups are rows (d, h) of the destination, blocks,
+// samples.
 #ifndef HALF
-KERNEL void conv_rows(global float *dst, global const float *src, global const float *packed, global const float *bias,
+static void __attribute__((always_inline)) conv_rows(const int STEP,
+	global float *dst, global const float *src, global const float *packed, global const float *bias,
 	int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels)
 {
+	const int LONG = LANES, LAST = 15 * STEP + 2; // column
 	int d0 = GROUP(0) / size.y * stride.x - pad.x, h0 = GROUP(0) % size.y * stride.y - pad.y;
 	int blocks = (from + LANES - 1) / LANES;
 	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
 	src += (size_t)GROUP(2) * blocks * src_size.x * src_size.y * src_size.z * LANES;
 	dst += ((size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * GROUPS(0) + GROUP(0)) * size.z * LANES;
 	for (int next = 0; next < size.z; next += LANES) {
-		int w = min(next, size.z - LANES), first = w - pad.z, left = first >= 0, right = first + 17 < src_size.z;
+		int w = min(next, size.z - LANES), first = w * STEP - pad.z, left = first >= 0, right = first + LAST < src_size.z;
 		EACH_OF_TILE(t) acc[t] = start;
 		for (int b = 0; b < blocks; b++) for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) {
 			int d = d0 + kd * dilation.x, h = h0 + kh * dilation.y, count = min(LANES, from - b * LANES);
@@ -31,99 +41,132 @@ KERNEL void conv_rows(global float *dst, global const float *src, global const f
 			for (int i = 0; i < count; i++, x++, u += LANES) {
 				float16 u0 = vload16(0, u), u1 = vload16(0, u + TILE), u2 = vload16(0, u + 2 * TILE);
 				if (left) acc[0] += x[0] * u0;
-				UNROLL for (int c = 1; c <= LANES; c++) {
+				UNROLL for (int c = 1; c < LAST; c++) {
 					float16 v = x[c * LANES];
-					if (c < LANES) acc[c] += v * u0;
-					acc[c - 1] += v * u1;
-					if (c >= 2) acc[c - 2] += v * u2;
+					MEET_THREE(c, 0)
 				}
-				if (right) acc[15] += x[17 * LANES] * u2;
+				if (right) acc[15] += x[LAST * LANES] * u2;
 			}
 		}
 		EACH_OF_TILE(t) vstore16(acc[t], w + t, dst);
 	}
 }
+
+#define CONV_ROWS(name, step) \
+	KERNEL void name(global float *dst, global const float *src, global const float *packed, global const float *bias, \
+		int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels) \
+	{ conv_rows(step, dst, src, packed, bias, size, src_size, taps, stride, pad, dilation, from, to_channels); }
+CONV_ROWS(conv_rows_1, 1)
+CONV_ROWS(conv_rows_2, 2)
 #endif
 
-// odd_taps adds to a tile the products of taps whose weights are not all finite,
-// without what is padding: row t at tap k is at column place(t) + k, which is
-// there where here says so.
-#define ODD_TAPS(place, taps) \
+// ODD_TAPS adds to a tile the products of taps whose weights are not all finite,
+// without what is padding: row t at tap k is at column place + k, which is there
+// where here says so, and has the weights from at(k) on.
+#define ODD_TAPS(place, taps, at) \
 	for (int t = 0; t < LANES; t++) for (int k = 0; k < taps; k++) { \
 		int c = place + k; \
-		if (here[c]) for (int i = 0; i < count; i++) acc[t] += columns[c * LANES + i] * vload16(k * LANES + i, weights); \
+		if (here[c]) for (int i = 0; i < count; i++) acc[t] += columns[c * LANES + i] * vload16(i, at); \
 	}
 
-// conv_runs is for kernels of 3 along W with dilation 1 there. A tile is RUNS
-// runs of LONG voxels along W, 16 together, STEP apart in the source. What they
-// need of it is gathered in columns for three taps at once: column t STEP + k
-// meets row t at tap k. The last run of a row ends where the row ends. Groups are
-// tiles, blocks, samples.
+// conv_runs is for kernels of dilation 1 along W. A tile is RUNS runs of LONG
+// voxels of a phase along W, 16 together, STEP apart in the source. What they
+// need of it is gathered in columns for up to three taps at once: column t STEP +
+// k meets row t at tap k of the three. The last run of a row ends where the row
+// ends. Groups are tiles, blocks, phases of samples.
 static void __attribute__((always_inline)) conv_runs(const int RUNS, const int LONG, const int STEP,
 	global block *dst, global const block *src, global const float *packed, global const float *bias,
-	int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels)
+	int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int back, int from, int to_channels)
 {
 	const int COLUMNS = (LONG - 1) * STEP + 3;
-	int blocks = (from + LANES - 1) / LANES, voxels = src_size.x * src_size.y * src_size.z;
-	int per_row = (size.z + LONG - 1) / LONG, last = size.x * size.y * per_row - 1;
+	int count_phases = phases.x * phases.y * phases.z, n = GROUP(2) / count_phases, p = GROUP(2) % count_phases;
+	int4 phase = (int4)(p / (phases.y * phases.z), p / phases.z % phases.y, p % phases.z, 0);
+	int4 range = (size - phase + phases - 1) / phases; // voxels of the phase
+	int blocks = (from + LANES - 1) / LANES, voxels = src_size.x * src_size.y * src_size.z, count_taps = taps.x * taps.y * taps.z;
+	int per_row = (range.z + LONG - 1) / LONG, last = range.x * range.y * per_row - 1;
+	if (GROUP(0) * RUNS > last) return;
 	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
 	float columns[36 * LANES]; // the most that there are
 	char here[36];
-	global const float *odd = packed + (size_t)GROUPS(1) * blocks * taps.x * taps.y * 3 * TILE;
-	src += (size_t)GROUP(2) * blocks * voxels * LANES;
-	dst += (size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * size.x * size.y * size.z * LANES;
+	global const float *odd = packed + (size_t)GROUPS(1) * blocks * count_taps * TILE;
+	src += (size_t)n * blocks * voxels * LANES;
+	dst += (size_t)(n * GROUPS(1) + GROUP(1)) * size.x * size.y * size.z * LANES;
 	int d0[4], h0[4], w0[4]; // where runs begin
 	for (int r = 0; r < RUNS; r++) {
 		int run = min(GROUP(0) * RUNS + r, last), row = run / per_row;
-		d0[r] = row / size.y;
-		h0[r] = row % size.y;
-		w0[r] = min(run % per_row * LONG, size.z - LONG);
+		d0[r] = row / range.y;
+		h0[r] = row % range.y;
+		w0[r] = min(run % per_row * LONG, range.z - LONG);
 	}
+	// The taps along W that meet the phase lie one voxel apart in the source: from
+	// tap kw on, which has the least offset, every next_tap.
+	int next_tap = back ? -phases.z : 1, kw = back ? taps.z - 1 : 0;
+	while (kw >= 0 && tap_at(kw, phase.z, phases.z, pad.z, 1, back) == NONE) kw--;
+	int along_w = kw < 0 ? 0 : back ? kw / phases.z + 1 : taps.z;
+	int least = kw < 0 ? 0 : tap_at(kw, phase.z, phases.z, pad.z, 1, back);
+
 	EACH_OF_TILE(t) acc[t] = start;
-	for (int b = 0; b < blocks; b++) for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) {
-		int count = min(LANES, from - b * LANES), there = 0, padded = 0;
-		for (int r = 0; r < RUNS; r++) {
-			int d = d0[r] * stride.x + kd * dilation.x - pad.x, h = h0[r] * stride.y + kh * dilation.y - pad.y;
-			int in = d >= 0 && d < src_size.x && h >= 0 && h < src_size.y, first = w0[r] * STEP - pad.z;
-			int low = in ? clamp(-first, 0, COLUMNS) : COLUMNS, high = in ? clamp(src_size.z - first, low, COLUMNS) : COLUMNS;
-			global const block *row = src + ((long)((b * src_size.x + d) * src_size.y + h) * src_size.z + first) * LANES;
-			float *to = columns + r * COLUMNS * LANES;
-			for (int c = 0; c < low; c++) vstore16((float16)0, c, to);
-			for (int c = low; c < high; c++) vstore16(load(row, c * LANES), c, to);
-			for (int c = high; c < COLUMNS; c++) vstore16((float16)0, c, to);
-			there |= in;
-			padded |= low > 0 || high < COLUMNS;
-		}
-		if (!there) continue;
-		int tap = (((GROUP(1) * blocks + b) * taps.x + kd) * taps.y + kh) * 3;
-		global const float *weights = packed + (size_t)tap * TILE;
-		if (padded && (odd[tap] != 0 || odd[tap + 1] != 0 || odd[tap + 2] != 0)) {
-			for (int c = 0; c < RUNS * COLUMNS; c++) {
-				int r = c / COLUMNS, w = w0[r] * STEP - pad.z + c % COLUMNS;
-				int d = d0[r] * stride.x + kd * dilation.x - pad.x, h = h0[r] * stride.y + kh * dilation.y - pad.y;
-				here[c] = within((int4)(d, h, w, 0), src_size);
+	for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) {
+		int od = tap_at(kd, phase.x, phases.x, pad.x, 1, back), oh = tap_at(kh, phase.y, phases.y, pad.y, 1, back);
+		if (od == NONE || oh == NONE) continue;
+		for (int k0 = 0; k0 < along_w; k0 += 3) for (int b = 0; b < blocks; b++) {
+			int met = min(3, along_w - k0), need = COLUMNS - 3 + met;
+			int count = min(LANES, from - b * LANES), there = 0, padded = 0;
+			for (int r = 0; r < RUNS; r++) {
+				int d = d0[r] * step.x + od, h = h0[r] * step.y + oh, first = w0[r] * STEP + least + k0;
+				int in = d >= 0 && d < src_size.x && h >= 0 && h < src_size.y;
+				int low = in ? clamp(-first, 0, need) : need, high = in ? clamp(src_size.z - first, low, need) : need;
+				global const block *row = src + ((long)((b * src_size.x + d) * src_size.y + h) * src_size.z + first) * LANES;
+				float *to = columns + r * COLUMNS * LANES;
+				for (int c = 0; c < low; c++) vstore16((float16)0, c, to);
+				for (int c = low; c < high; c++) vstore16(load(row, c * LANES), c, to);
+				for (int c = high; c < need; c++) vstore16((float16)0, c, to);
+				for (int c = 0; c < need; c++) here[r * COLUMNS + c] = c >= low && c < high;
+				there |= in;
+				padded |= low > 0 || high < need;
 			}
-			ODD_TAPS(t / LONG * COLUMNS + t % LONG * STEP, 3)
-			continue;
-		}
-		const float *x = columns;
-		for (int i = 0; i < count; i++, x++, weights += LANES) {
-			float16 u0 = vload16(0, weights), u1 = vload16(0, weights + TILE), u2 = vload16(0, weights + 2 * TILE);
-			UNROLL for (int r = 0; r < RUNS; r++) UNROLL for (int c = 0; c < COLUMNS; c++) {
-				float16 v = x[(r * COLUMNS + c) * LANES];
-				if (c % STEP == 0 && c < LONG * STEP) acc[r * LONG + c / STEP] += v * u0;
-				if (c >= 1 && (c - 1) % STEP == 0 && c - 1 < LONG * STEP) acc[r * LONG + (c - 1) / STEP] += v * u1;
-				if (c >= 2 && (c - 2) % STEP == 0) acc[r * LONG + (c - 2) / STEP] += v * u2;
+			if (!there) continue;
+			int tap = (((GROUP(1) * blocks + b) * taps.x + kd) * taps.y + kh) * taps.z + kw + k0 * next_tap;
+			global const float *u = packed + (size_t)tap * TILE;
+			long next = next_tap * TILE;
+			if (padded && odd[GROUP(1) * blocks + b] != 0) {
+				ODD_TAPS(t / LONG * COLUMNS + t % LONG * STEP, met, u + k * next)
+				continue;
 			}
+			const float *x = columns;
+			if (met == 3)
+				for (int i = 0; i < count; i++, x++, u += LANES) {
+					float16 u0 = vload16(0, u), u1 = vload16(0, u + next), u2 = vload16(0, u + 2 * next);
+					UNROLL for (int r = 0; r < RUNS; r++) UNROLL for (int c = 0; c < COLUMNS; c++) {
+						float16 v = x[(r * COLUMNS + c) * LANES];
+						MEET_THREE(c, r * LONG)
+					}
+				}
+			else if (met == 2)
+				for (int i = 0; i < count; i++, x++, u += LANES) {
+					float16 u0 = vload16(0, u), u1 = vload16(0, u + next);
+					UNROLL for (int r = 0; r < RUNS; r++) UNROLL for (int c = 0; c < COLUMNS - 1; c++) {
+						float16 v = x[(r * COLUMNS + c) * LANES];
+						MEET_TWO(c, r * LONG)
+					}
+				}
+			else
+				for (int i = 0; i < count; i++, x++, u += LANES) {
+					float16 u0 = vload16(0, u);
+					EACH_OF_TILE(t) acc[t] += x[(t / LONG * COLUMNS + t % LONG * STEP) * LANES] * u0;
+				}
 		}
 	}
-	EACH_OF_TILE(t) store(acc[t], dst, ((d0[t / LONG] * size.y + h0[t / LONG]) * size.z + w0[t / LONG] + t % LONG) * LANES);
+	EACH_OF_TILE(t) {
+		int r = t / LONG, d = phase.x + d0[r] * phases.x, h = phase.y + h0[r] * phases.y, w = phase.z + (w0[r] + t % LONG) * phases.z;
+		store(acc[t], dst, ((d * size.y + h) * size.z + w) * LANES);
+	}
 }
 
-#define CONV_RUNS(name, runs, length, step) \
+#define CONV_RUNS(name, runs, length, step_w) \
 	KERNEL void name(global block *dst, global const block *src, global const float *packed, global const float *bias, \
-		int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels) \
-	{ conv_runs(runs, length, step, dst, src, packed, bias, size, src_size, taps, stride, pad, dilation, from, to_channels); }
+		int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int4 dilation, int back, int from, int to_channels) \
+	{ conv_runs(runs, length, step_w, dst, src, packed, bias, size, src_size, taps, step, phases, pad, back, from, to_channels); }
 CONV_RUNS(conv_runs_1x16, 1, 16, 1)
 CONV_RUNS(conv_runs_2x8, 2, 8, 1)
 CONV_RUNS(conv_runs_4x4, 4, 4, 1)
@@ -230,10 +273,10 @@ KERNEL void conv_voxels(global block *dst, global const block *src, global const
 					global const block *plane = src + (size_t)b * voxels * LANES;
 					float columns[LANES * LANES];
 					for (int t = 0; t < LANES; t++) vstore16(at[t] < 0 ? (float16)0 : load(plane, at[t]), t, columns);
-					if (padded && odd[tap] != 0) {
+					if (padded && odd[GROUP(1) * blocks + b] != 0) {
 						char here[LANES];
 						for (int t = 0; t < LANES; t++) here[t] = at[t] >= 0;
-						ODD_TAPS(t, 1)
+						ODD_TAPS(t, 1, weights)
 						continue;
 					}
 					const float *x = columns;
@@ -278,7 +321,7 @@ static void __attribute__((always_inline)) conv_plain_rows(const int STEP,
 			int tap = (GROUP(1) * blocks + c / LANES) * count_taps + (kd * taps.y + kh) * 3;
 			global const float *u = packed + (size_t)tap * TILE + c % LANES * LANES;
 			float16 u0 = vload16(0, u), u1 = vload16(0, u + TILE), u2 = vload16(0, u + 2 * TILE);
-			if (high - low < COLUMNS && (odd[tap] != 0 || odd[tap + 1] != 0 || odd[tap + 2] != 0)) {
+			if (high - low < COLUMNS && odd[GROUP(1) * blocks + c / LANES] != 0) {
 				for (int t = 0; t < LANES; t++) for (int k = 0; k < 3; k++)
 					if (t * STEP + k >= low && t * STEP + k < high) acc[t] += columns[t * STEP + k] * vload16(0, u + k * TILE);
 				continue;
@@ -326,7 +369,7 @@ KERNEL void conv_plain_voxels(global block *dst, global const float *src, global
 			global const float *plane = src + (size_t)c * voxels;
 			float column[LANES];
 			for (int t = 0; t < LANES; t++) column[t] = at[t] < 0 ? 0 : plane[at[t]];
-			if (padded && odd[tap] != 0) {
+			if (padded && odd[GROUP(1) * blocks + c / LANES] != 0) {
 				for (int t = 0; t < LANES; t++)
 					if (at[t] >= 0) acc[t] += column[t] * u;
 				continue;

@@ -59,7 +59,7 @@ KERNEL void conv_tiled(global block *dst, global const float *src, global const 
 					&weights[i / 4][e / (TILE / 4) * LANES + i % 4 * 4]);
 			}
 			for (int o = GROUP(1) * BLOCKS; o < min((GROUP(1) + 1) * BLOCKS, to_blocks); o++)
-				is_odd |= odd[(o * blocks + b) * count_taps + k] != 0;
+				is_odd |= odd[o * blocks + b] != 0;
 			barrier(CLK_LOCAL_MEM_FENCE);
 			int there = min(LANES, from - b * LANES);
 			if (is_odd) { // padding must not meet them

@@ -1,28 +1,26 @@
 // Weights of convolutions, to and from the order in which conv.cl has them.
 
 // pack writes the weights as [to][from][tap][16][16], zeros where there is no
-// channel, and behind them a float for each tap that is not 0 where one of its
-// weights is infinite or NaN: those must not meet the zeros that stand for
+// channel, and behind them a float for each [to][from] that is not 0 where one of
+// its weights is infinite or NaN: those must not meet the zeros that stand for
 // padding. Channels are to_step and from_step floats apart in w; with flip the
 // taps come in the opposite order. Groups are blocks from, blocks to.
 KERNEL void pack(global float *packed, global const float *w, int channels_to, int channels_from, int to_step, int from_step, int taps, int flip) {
-	int from = GROUP(0) * LANES, to = GROUP(1) * LANES;
-	int first = (GROUP(1) * GROUPS(0) + GROUP(0)) * taps;
-	global float *odd = packed + (size_t)GROUPS(0) * GROUPS(1) * taps * TILE + first;
-	for (int k = ITEM; k < taps; k += L) {
-		global float *tile = packed + (size_t)(first + k) * TILE;
-		global const float *tap = w + (flip ? taps - 1 - k : k);
-		float check = 0;
-		for (int i = 0; i < LANES; i++)
-			for (int j = 0; j < LANES; j++) {
-				float v = 0;
-				if (from + i < channels_from && to + j < channels_to)
-					v = tap[(size_t)(to + j) * to_step + (size_t)(from + i) * from_step];
-				tile[i * LANES + j] = v;
-				check += v * 0;
-			}
-		odd[k] = check != 0; // NaN is not 0
+	local vec all[L];
+	int from = GROUP(0) * LANES, to = GROUP(1) * LANES, pair = GROUP(1) * GROUPS(0) + GROUP(0);
+	global float *odd = packed + (size_t)GROUPS(0) * GROUPS(1) * taps * TILE;
+	packed += (size_t)pair * taps * TILE;
+	vec check = 0;
+	for (int e = ITEM * V; e < taps * TILE; e += L * V) {
+		int k = e / TILE, i = e / LANES % LANES, j = e % LANES;
+		vec v = 0;
+		if (from + i < channels_from)
+			v = of_channels(w + (size_t)(from + i) * from_step + (flip ? taps - 1 - k : k), to_step, to + j, channels_to, 0);
+		PASTE(vstore, V)(v, 0, packed + e);
+		check += v * 0; // NaN for what is not finite
 	}
+	float sum = total(group_sum(check, 1, all));
+	if (ITEM == 0) odd[pair] = sum != 0;
 }
 
 // unpack_grad adds the parts of a gradient to the weights, each packed as above

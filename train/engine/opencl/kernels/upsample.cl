@@ -25,31 +25,34 @@ static between at(int q, int factor, float inverse, int size, int linear) {
 	return (between){low, {1 - high, high}};
 }
 
-KERNEL void enlarge(global T *y, global const T *x, int4 small, int4 factor, int linear) {
-	int plane = GROUP(2) * GROUPS(1) + GROUP(1), wide = small.z * factor.z, high = small.y * factor.y;
-	float4 inverse = 1 / convert_float4(factor);
-	between d = at(GROUP(0) / high, factor.x, inverse.x, small.x, linear);
-	between h = at(GROUP(0) % high, factor.y, inverse.y, small.y, linear);
-	x += (size_t)plane * small.x * small.y * small.z * CELL;
-	y += ((size_t)plane * GROUPS(0) + GROUP(0)) * wide * CELL;
-	// The rows of x that this one lies between.
-	int count = 0, row[4];
-	float of_row[4];
-	for (int k = 0; k < 4; k++) {
-		float share = d.share[k >> 1] * h.share[k & 1];
-		if (share == 0) continue;
-		row[count] = ((d.low + (k >> 1)) * small.y + h.low + (k & 1)) * small.z;
-		of_row[count++] = share;
-	}
-	for (int i = ITEM; i < wide * CELLS; i += L) {
-		between w = at(i / CELLS, factor.z, inverse.z, small.z, linear);
-		cell sum = 0;
-		for (int k = 0; k < count; k++) {
-			int voxel = (row[k] + w.low) * CELLS + i % CELLS;
-			sum += of_row[k] * w.share[0] * cell_get(x, voxel);
-			if (w.share[1] != 0) sum += of_row[k] * w.share[1] * cell_get(x, voxel + CELLS);
+// Values go along D and H first, to rows that are as wide as before, and then
+// along W. Groups are rows of the large volume.
+KERNEL void enlarge_rows(global float *rows, global const T *x, int4 small, int4 factor, int linear) {
+	int plane = GROUP(2) * GROUPS(1) + GROUP(1), high = small.y * factor.y, n = small.z * CELL;
+	between d = at(GROUP(0) / high, factor.x, 1.0f / factor.x, small.x, linear);
+	between h = at(GROUP(0) % high, factor.y, 1.0f / factor.y, small.y, linear);
+	x += (size_t)plane * small.x * small.y * n;
+	rows += ((size_t)plane * GROUPS(0) + GROUP(0)) * n;
+	for (int i = ITEM * V; i < n; i += L * V) {
+		vec sum = 0;
+		for (int k = 0; k < 4; k++) {
+			float share = d.share[k >> 1] * h.share[k & 1];
+			if (share != 0) sum += share * get(x + (size_t)((d.low + (k >> 1)) * small.y + h.low + (k & 1)) * n, i, n);
 		}
-		cell_put(sum, y, i);
+		put_float(sum, rows, i, n);
+	}
+}
+
+KERNEL void enlarge(global T *y, global const float *rows, int4 small, int4 factor, int linear) {
+	size_t row = (size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * GROUPS(0) + GROUP(0);
+	float inverse = 1.0f / factor.z;
+	y += row * small.z * factor.z * CELL;
+	rows += row * small.z * CELL;
+	for (int i = ITEM; i < small.z * factor.z * CELLS; i += L) {
+		between w = at(i / CELLS, factor.z, inverse, small.z, linear);
+		cell v = w.share[0] * float_cell(rows, w.low * CELLS + i % CELLS);
+		if (w.share[1] != 0) v += w.share[1] * float_cell(rows, (w.low + 1) * CELLS + i % CELLS);
+		cell_put(v, y, i);
 	}
 }
 
