@@ -43,6 +43,7 @@ func TestConformance(t *testing.T) {
 				return e
 			}
 			enginetest.Run(t, open, enginetest.Options{Half: row.o.Half})
+			enginetest.Golden(t, open, enginetest.Options{Half: row.o.Half})
 		})
 	}
 }

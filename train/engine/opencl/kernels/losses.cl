@@ -35,15 +35,22 @@ KERNEL void regions(global float *part, global const float *x, global const floa
 	size_t plane = (size_t)GROUP(1) * voxels;
 	int start = GROUP(0) * SLICE * LANES, stop = min(start + SLICE * LANES, voxels);
 	vec both = 0, of_p = 0, of_t = 0, cost = 0;
-	for (int i = start + ITEM * V; i < stop; i += L * V) {
-		vec a = get_float(x + plane, i, voxels), b = get_float(t + plane, i, voxels);
-		ivec here = i + lanes() < voxels;
-		vec e = exp(-fabs(a));
-		vec p = select(e, (vec)1, a > 0) / (1 + e);
-		both += p * b;
-		of_p += select((vec)0, p, here);
-		of_t += b;
-		cost += select((vec)0, select((vec)0, a, a > 0) - a * b + log(1 + e), here);
+	EACH_STRETCH(i0, start, stop) {
+		vec both_ = 0, of_p_ = 0, of_t_ = 0, cost_ = 0;
+		EACH_OF_STRETCH(i, i0) {
+			vec a = get_float(x + plane, i, voxels), b = get_float(t + plane, i, voxels);
+			ivec here = i + lanes() < voxels;
+			vec e = exp(-fabs(a));
+			vec p = select(e, (vec)1, a > 0) / (1 + e);
+			both_ += p * b;
+			of_p_ += select((vec)0, p, here);
+			of_t_ += b;
+			cost_ += select((vec)0, select((vec)0, a, a > 0) - a * b + log(1 + e), here);
+		}
+		both += both_;
+		of_p += of_p_;
+		of_t += of_t_;
+		cost += cost_;
 	}
 	float4 sums = (float4)(total(group_sum(both, 1, all)), total(group_sum(of_p, 1, all)),
 		total(group_sum(of_t, 1, all)), total(group_sum(cost, 1, all)));

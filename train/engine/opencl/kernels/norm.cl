@@ -8,12 +8,6 @@
 #define SLICE_COUNT min(SLICE, voxels - GROUP(0) * SLICE)
 #define EACH_OF_SLICE(i) for (int i = ITEM * V, stop_ = SLICE_COUNT * LANES; i < stop_; i += L * V)
 
-// EACH_STRETCH and EACH_OF_STRETCH are the same loop in stretches, whose sums are
-// taken by themselves first: less is rounded than in one long sum.
-#define STRETCH (32 * L * V)
-#define EACH_STRETCH(i0) for (int i0 = ITEM * V, stop_ = SLICE_COUNT * LANES; i0 < stop_; i0 += STRETCH)
-#define EACH_OF_STRETCH(i, i0) for (int i = i0; i < min(i0 + STRETCH, stop_); i += L * V)
-
 // PART is where the results of a slice go: three vectors of 16 channels.
 #define PART_FLOATS (3 * LANES)
 #define PART ((size_t)((GROUP(2) * GROUPS(1) + GROUP(1)) * GROUPS(0) + GROUP(0)) * PART_FLOATS + ITEM * V)
@@ -32,13 +26,13 @@ KERNEL void slice_moments(global float *part, global const block *x, int voxels)
 	local vec all[L];
 	x += SLICE_START;
 	vec sum = 0, rest = 0, squares = 0;
-	EACH_STRETCH(i0) {
+	EACH_STRETCH(i0, 0, SLICE_COUNT * LANES) {
 		vec s = 0;
 		EACH_OF_STRETCH(i, i0) s += load(x, i);
 		sum += s;
 	}
 	vec mean = group_sum(sum, Q, all) / SLICE_COUNT;
-	EACH_STRETCH(i0) {
+	EACH_STRETCH(i0, 0, SLICE_COUNT * LANES) {
 		vec r = 0, s = 0;
 		EACH_OF_STRETCH(i, i0) {
 			vec d = load(x, i) - mean;
@@ -120,7 +114,7 @@ KERNEL void slice_grads(global float *part, global const block *dy, global const
 	y += start;
 	dy += start;
 	vec sum = 0, dot = 0;
-	EACH_STRETCH(i0) {
+	EACH_STRETCH(i0, 0, SLICE_COUNT * LANES) {
 		vec a = 0, b = 0;
 		EACH_OF_STRETCH(i, i0) {
 			vec d = load(dy, i);
@@ -200,7 +194,7 @@ KERNEL void slice_sums(global float *part, global const block *x, int voxels) {
 	local vec all[L];
 	x += SLICE_START;
 	vec sum = 0;
-	EACH_STRETCH(i0) {
+	EACH_STRETCH(i0, 0, SLICE_COUNT * LANES) {
 		vec s = 0;
 		EACH_OF_STRETCH(i, i0) s += load(x, i);
 		sum += s;

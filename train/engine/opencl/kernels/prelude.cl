@@ -34,6 +34,13 @@ typedef PASTE(uint, V) uvec;
 #define EACH(i, n) \
 	for (int i = (GROUP(0) * L + ITEM) * CHUNK, stop_ = min(i + CHUNK, n); i < stop_; i += V)
 
+// EACH_STRETCH and EACH_OF_STRETCH are the loop of a group over floats from start
+// to below end, a vector at a time, in stretches whose sums are taken by
+// themselves first: less is rounded than in one long sum.
+#define STRETCH (32 * L * V)
+#define EACH_STRETCH(i0, start, end) for (int i0 = (start) + ITEM * V, stop_ = (end); i0 < stop_; i0 += STRETCH)
+#define EACH_OF_STRETCH(i, i0) for (int i = i0; i < min(i0 + STRETCH, stop_); i += L * V)
+
 // get and put read and write a vector of floats at index i of n: of the last one
 // only what is there.
 static vec get_float(global const float *p, int i, int n) {

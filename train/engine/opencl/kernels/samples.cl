@@ -78,10 +78,9 @@ KERNEL void impute_grad(global T *dx, global const T *dy, global const float *ma
 // which has channels that count for nothing, or the whole sample where it is
 // plain. Groups are parts of a plane, planes, sums.
 
-// EACH_OF_PART is the loop over a part of a plane of n floats.
+// EACH_STRETCH_OF_PART is the loop over a part of a plane of n floats.
 #define PART_START (GROUP(0) * SLICE * LANES)
-#define EACH_OF_PART(i, n) \
-	for (int i = PART_START + ITEM * V, stop_ = min(PART_START + SLICE * LANES, n); i < stop_; i += L * V)
+#define EACH_STRETCH_OF_PART(i0, n) EACH_STRETCH(i0, PART_START, min(PART_START + SLICE * LANES, n))
 
 // counts says which of the floats at i of plane p count.
 static ivec counts(int i, int p, int n, int channels) {
@@ -101,7 +100,12 @@ KERNEL void part_dots(global float *part, global const T *a, global const T *b, 
 	a += start;
 	b += start;
 	vec sum = 0;
-	EACH_OF_PART(i, plane) sum += select((vec)0, get(a, i, plane) * get(b, i, plane), counts(i, GROUP(1), plane, channels));
+	EACH_STRETCH_OF_PART(i0, plane) {
+		vec s = 0;
+		EACH_OF_STRETCH(i, i0)
+			s += select((vec)0, get(a, i, plane) * get(b, i, plane), counts(i, GROUP(1), plane, channels));
+		sum += s;
+	}
 	sum = group_sum(sum, 1, all);
 	if (ITEM == 0) part[SUM_PART] = total(sum);
 }
@@ -117,9 +121,13 @@ KERNEL void part_distances(global float *part, global const T *f, global const f
 	global const T *x = f + ((size_t)(b * modalities + i) * GROUPS(1) + GROUP(1)) * plane;
 	global const T *y = f + ((size_t)(b * modalities + j) * GROUPS(1) + GROUP(1)) * plane;
 	vec sum = 0;
-	EACH_OF_PART(e, plane) {
-		vec d = get(x, e, plane) - get(y, e, plane);
-		sum += select((vec)0, p == 1 ? fabs(d) : d * d, counts(e, GROUP(1), plane, channels));
+	EACH_STRETCH_OF_PART(e0, plane) {
+		vec s = 0;
+		EACH_OF_STRETCH(e, e0) {
+			vec d = get(x, e, plane) - get(y, e, plane);
+			s += select((vec)0, p == 1 ? fabs(d) : d * d, counts(e, GROUP(1), plane, channels));
+		}
+		sum += s;
 	}
 	sum = group_sum(sum, 1, all);
 	if (ITEM == 0) part[SUM_PART] = total(sum);
