@@ -161,7 +161,7 @@ func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) 
 	case plain:
 		d.launch("grad_plain", tensor.Blocked, [3]int{parts, in, out}, args[:]...)
 	default:
-		d.launch("grad_taps", tensor.Blocked, [3]int{parts, 2 * in, out}, args[:]...)
+		d.launch("grad_taps", tensor.Blocked, [3]int{parts, over(x.Shape[1], 8), out}, args[:]...)
 	}
 	d.launch("unpack_grad", tensor.Blocked, [3]int{k, in, out}, mem(dw), buf(sums), num(parts), num(x.Shape[1]), num(dy.Shape[1]))
 	d.give(sums)
@@ -171,10 +171,10 @@ func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) 
 }
 
 // gradParts returns in how many parts a gradient to the weights is summed: for
-// about 64 groups, each with at least 512 voxels. It depends on the shape only, and
+// about 96 groups, each with at least 512 voxels. It depends on the shape only, and
 // so do the bits of the sum.
 func gradParts(rows, width, pairs int) int {
-	return max(1, min(over(64, pairs), rows*width/512, rows))
+	return max(1, min(over(96, pairs), rows*width/512, rows))
 }
 
 // gradSlab returns how many rows of so many voxels, of x and dy together, stay

@@ -57,12 +57,11 @@ static int2 meets(int kw, int4 size, int4 in, int4 taps, int4 stride, int4 pad, 
 #endif
 
 // grad_taps is for all windows: a voxel of dy, which is loaded once, meets three
-// of x. Groups along axis 1 are halves of blocks.
+// of x. Groups along axis 1 are 8 channels of x.
 KERNEL void grad_taps(global float *parts, global const block *x, global const block *dy,
 	int4 size, int4 in, int4 taps, int4 stride, int4 pad, int4 dilation, int channels_in, int rows, int slab)
 {
-	int b = GROUP(1) / 2, first = GROUP(1) % 2 * 8, blocks = GROUPS(1) / 2;
-	if (b * LANES + first >= channels_in) return;
+	int b = GROUP(1) / 2, first = GROUP(1) % 2 * 8, blocks = (channels_in + LANES - 1) / LANES;
 	long step = stride.z * LANES, apart = dilation.z * LANES;
 	parts += (size_t)((GROUP(0) * GROUPS(2) + GROUP(2)) * blocks + b) * taps.x * taps.y * taps.z * TILE + first * LANES;
 	EACH_SLAB(r0) EACH_TAPS {
