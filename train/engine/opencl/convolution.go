@@ -81,63 +81,25 @@ func (d *device) convolve(dst, src *engine.Tensor, packed *buffer, b *engine.Ten
 		triple(p.size), triple(p.src), triple(p.taps), triple(p.step), triple(p.phases), triple(p.pad), triple(p.dilation),
 		yes(p.back), num(p.from), num(p.to), yes(src.Layout == tensor.Plain),
 	}
-	voxels := 1 // of the largest phase
-	for a := range 3 {
-		voxels *= over(p.size[a], p.phases[a])
-	}
-	blocks, planes := tensor.Blocks(p.to), p.samples*volume(p.phases)
-	if !d.forCPU {
-		groups := func(t tiling) [3]int { return [3]int{over(voxels, t.voxels()), over(blocks, t.blocks), planes} }
-		t := d.tuned(problem{p, src.Layout == tensor.Plain}, args[:], groups)
-		d.launch(t.kernel, tensor.Blocked, groups(t), args[:]...)
+	if d.forCPU {
+		d.convolveOnCPU(args[:], p, src.Layout == tensor.Plain)
 		return
 	}
-	switch name, groups := d.kernelFor(p, src.Layout == tensor.Plain); name {
-	case "conv_points":
-		d.launch(name, tensor.Blocked, [3]int{groups, blocks, planes}, args[0], args[1], args[2], args[3], num(voxels), num(p.from), num(p.to))
-	case "conv_rows_1", "conv_rows_2", "conv_plain_1", "conv_plain_2", "conv_plain_voxels":
-		d.launch(name, tensor.Blocked, [3]int{groups, blocks, planes},
-			args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[9], args[10], args[12], args[13])
-	default:
-		d.launch(name, tensor.Blocked, [3]int{groups, blocks, planes}, args[:14]...)
+	groups := func(t tiling) [3]int {
+		return [3]int{over(p.voxels(), t.voxels()), over(tensor.Blocks(p.to), t.blocks), p.planes()}
 	}
+	t := d.tuned(problem{p, src.Layout == tensor.Plain}, args[:], groups)
+	d.launch(t.kernel, tensor.Blocked, groups(t), args[:]...)
 }
 
-// kernelFor returns the kernel for a CPU that does a pass best, and its groups
-// along the first axis. conv_voxels and conv_plain_voxels can do all.
-func (d *device) kernelFor(p pass, plain bool) (name string, groups int) {
-	w := p.size[2]
-	short := w / p.phases[2] // voxels of a row of the phase that has the fewest
-	voxels, rows := 1, over(p.size[0], p.phases[0])*over(p.size[1], p.phases[1])
-	for a := range 3 {
-		voxels *= over(p.size[a], p.phases[a])
-	}
-	// Rows a little longer than a tile would be computed almost twice.
-	long := !p.back && p.taps[2] == 3 && p.dilation[2] == 1 && p.step[2] <= 2 &&
-		w >= tensor.Lanes && tensor.Lanes*over(w, tensor.Lanes) <= w+w/2
-	switch {
-	case plain && long:
-		return [3]string{1: "conv_plain_1", 2: "conv_plain_2"}[p.step[2]], rows
-	case plain:
-		return "conv_plain_voxels", over(voxels, tensor.Lanes)
-	case p.taps == ones && p.step == ones && !p.back && p.pad == [3]int{} && voxels >= tensor.Lanes:
-		return "conv_points", over(voxels, tensor.Lanes)
-	case long && 0 <= p.pad[2] && p.pad[2] <= 1 && !d.half:
-		return [3]string{1: "conv_rows_1", 2: "conv_rows_2"}[p.step[2]], rows
-	case p.dilation == ones && p.step[2] <= 2 && short >= 4:
-		length := 4
-		for _, l := range []int{8, 16} { // longer ones, where no more is wasted
-			if short >= l && over(short, l)*l <= over(short, 4)*4 {
-				length = l
-			}
-		}
-		names := [2][3]string{
-			{"conv_runs_4x4", "conv_runs_2x8", "conv_runs_1x16"}, {"conv_strides_4x4", "conv_strides_2x8", "conv_strides_1x16"},
-		}
-		return names[p.step[2]-1][length/8], over(rows*over(over(w, p.phases[2]), length), tensor.Lanes/length)
-	}
-	return "conv_voxels", over(voxels, tensor.Lanes)
-}
+// voxels returns how many the largest phase of a sample has.
+func (p pass) voxels() int { return p.rows() * over(p.size[2], p.phases[2]) }
+
+// rows returns how many of them there are.
+func (p pass) rows() int { return over(p.size[0], p.phases[0]) * over(p.size[1], p.phases[1]) }
+
+// planes returns how many phases all samples have.
+func (p pass) planes() int { return p.samples * volume(p.phases) }
 
 func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) {
 	d.check.ConvGradWeights(dw, db, x, dy, s)

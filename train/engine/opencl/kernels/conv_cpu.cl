@@ -5,12 +5,13 @@
 #define UNROLL _Pragma("unroll")
 #define EACH_OF_TILE(t) UNROLL for (int t = 0; t < LANES; t++)
 
-// MEET_THREE adds v, which is in column c of a run of LONG rows STEP apart, from
-// row on, to the sums of the rows that it meets at taps 0, 1 and 2.
+// MEET adds v, which is in column c of a run of LONG rows STEP apart, to the sums
+// of the rows that it meets at the first taps, from acc[row] on, of which the
+// weights are u[0], u[1], u[2].
 #define MEETS(c, k) ((c) >= (k) && ((c) - (k)) % STEP == 0 && ((c) - (k)) / STEP < LONG)
-#define MEET_TAP(c, k, row, u) if (MEETS(c, k)) acc[row + ((c) - (k)) / STEP] += v * u;
-#define MEET_TWO(c, row) MEET_TAP(c, 0, row, u0) MEET_TAP(c, 1, row, u1)
-#define MEET_THREE(c, row) MEET_TWO(c, row) MEET_TAP(c, 2, row, u2)
+#define MEET(taps, c, row, u) \
+	UNROLL for (int k_ = 0; k_ < taps; k_++) \
+		if (MEETS(c, k_)) acc[(row) + ((c) - k_) / STEP] += v * u[k_];
 
 // conv_rows is for kernels of 3 along W with dilation 1 and a padding of at most
 // 1 there, and rows of at least 16 voxels, STEP apart in the source. A column of
@@ -39,13 +40,13 @@ static void __attribute__((always_inline)) conv_rows(const int STEP,
 			global const float *x = src + ((long)((b * src_size.x + d) * src_size.y + h) * src_size.z + first) * LANES;
 			global const float *u = packed + (size_t)(((GROUP(1) * blocks + b) * taps.x + kd) * taps.y + kh) * 3 * TILE;
 			for (int i = 0; i < count; i++, x++, u += LANES) {
-				float16 u0 = vload16(0, u), u1 = vload16(0, u + TILE), u2 = vload16(0, u + 2 * TILE);
-				if (left) acc[0] += x[0] * u0;
+				float16 w3[3] = {vload16(0, u), vload16(0, u + TILE), vload16(0, u + 2 * TILE)};
+				if (left) acc[0] += x[0] * w3[0];
 				UNROLL for (int c = 1; c < LAST; c++) {
 					float16 v = x[c * LANES];
-					MEET_THREE(c, 0)
+					MEET(3, c, 0, w3)
 				}
-				if (right) acc[15] += x[LAST * LANES] * u2;
+				if (right) acc[15] += x[LAST * LANES] * w3[2];
 			}
 		}
 		EACH_OF_TILE(t) vstore16(acc[t], w + t, dst);
@@ -64,33 +65,35 @@ CONV_ROWS(conv_rows_2, 2)
 // without what is padding: row t at tap k is at column place + k, which is there
 // where here says so, and has the weights from at(k) on.
 #define ODD_TAPS(place, taps, at) \
-	for (int t = 0; t < LANES; t++) for (int k = 0; k < taps; k++) { \
+	EACH_OF_TILE(t) for (int k = 0; k < taps; k++) { \
 		int c = place + k; \
 		if (here[c]) for (int i = 0; i < count; i++) acc[t] += columns[c * LANES + i] * vload16(i, at); \
 	}
 
 // conv_runs is for kernels of dilation 1 along W. A tile is RUNS runs of LONG
-// voxels of a phase along W, 16 together, STEP apart in the source. What they
-// need of it is gathered in columns for up to three taps at once: column t STEP +
-// k meets row t at tap k of the three. The last run of a row ends where the row
-// ends. Groups are tiles, blocks, phases of samples.
-static void __attribute__((always_inline)) conv_runs(const int RUNS, const int LONG, const int STEP,
+// voxels of a phase along W, STEP apart in the source, by BLOCKS blocks, 16 vectors
+// together. What they need of the source is gathered in columns for up to three
+// taps at once: column t STEP + k meets row t at tap k of the three. The last run
+// of a row ends where the row ends. Groups are tiles, BLOCKS blocks each from one
+// on, phases of samples.
+static void __attribute__((always_inline)) conv_runs(const int BLOCKS, const int RUNS, const int LONG, const int STEP,
 	global block *dst, global const block *src, global const float *packed, global const float *bias,
-	int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int back, int from, int to_channels)
+	int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int back, int from, int to_channels, int first_block)
 {
-	const int COLUMNS = (LONG - 1) * STEP + 3;
+	const int COLUMNS = (LONG - 1) * STEP + 3, ROWS = RUNS * LONG;
+	int to = first_block + GROUP(1) * BLOCKS, to_blocks = (to_channels + LANES - 1) / LANES;
 	int count_phases = phases.x * phases.y * phases.z, n = GROUP(2) / count_phases, p = GROUP(2) % count_phases;
 	int4 phase = (int4)(p / (phases.y * phases.z), p / phases.z % phases.y, p % phases.z, 0);
 	int4 range = (size - phase + phases - 1) / phases; // voxels of the phase
 	int blocks = (from + LANES - 1) / LANES, voxels = src_size.x * src_size.y * src_size.z, count_taps = taps.x * taps.y * taps.z;
 	int per_row = (range.z + LONG - 1) / LONG, last = range.x * range.y * per_row - 1;
 	if (GROUP(0) * RUNS > last) return;
-	float16 acc[LANES], start = of_channels(bias, 1, GROUP(1) * LANES, to_channels, 0);
+	float16 acc[LANES];
 	float columns[36 * LANES]; // the most that there are
 	char here[36];
-	global const float *odd = packed + (size_t)GROUPS(1) * blocks * count_taps * TILE;
+	global const float *odd = packed + (size_t)to_blocks * blocks * count_taps * TILE;
 	src += (size_t)n * blocks * voxels * LANES;
-	dst += (size_t)(n * GROUPS(1) + GROUP(1)) * size.x * size.y * size.z * LANES;
+	dst += (size_t)(n * to_blocks + to) * size.x * size.y * size.z * LANES;
 	int d0[4], h0[4], w0[4]; // where runs begin
 	for (int r = 0; r < RUNS; r++) {
 		int run = min(GROUP(0) * RUNS + r, last), row = run / per_row;
@@ -105,7 +108,12 @@ static void __attribute__((always_inline)) conv_runs(const int RUNS, const int L
 	int along_w = kw < 0 ? 0 : back ? kw / phases.z + 1 : taps.z;
 	int least = kw < 0 ? 0 : tap_at(kw, phase.z, phases.z, pad.z, 1, back);
 
-	EACH_OF_TILE(t) acc[t] = start;
+	float16 start = of_channels(bias, 1, to * LANES, to_channels, 0);
+	UNROLL for (int t = 0; t < ROWS; t++) acc[t] = start;
+	if (BLOCKS == 2) {
+		start = of_channels(bias, 1, (to + 1) * LANES, to_channels, 0);
+		UNROLL for (int t = ROWS; t < LANES; t++) acc[t] = start;
+	}
 	for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) {
 		int od = tap_at(kd, phase.x, phases.x, pad.x, 1, back), oh = tap_at(kh, phase.y, phases.y, pad.y, 1, back);
 		if (od == NONE || oh == NONE) continue;
@@ -126,53 +134,54 @@ static void __attribute__((always_inline)) conv_runs(const int RUNS, const int L
 				padded |= low > 0 || high < need;
 			}
 			if (!there) continue;
-			int tap = (((GROUP(1) * blocks + b) * taps.x + kd) * taps.y + kh) * taps.z + kw + k0 * next_tap;
+			int tap = (((to * blocks + b) * taps.x + kd) * taps.y + kh) * taps.z + kw + k0 * next_tap;
 			global const float *u = packed + (size_t)tap * TILE;
-			long next = next_tap * TILE;
-			if (padded && odd[GROUP(1) * blocks + b] != 0) {
-				ODD_TAPS(t / LONG * COLUMNS + t % LONG * STEP, met, u + k * next)
+			long next = next_tap * TILE, next_block = (long)blocks * count_taps * TILE;
+			int is_odd = odd[to * blocks + b] != 0;
+			if (BLOCKS == 2) is_odd |= odd[(to + 1) * blocks + b] != 0;
+			if (padded && is_odd) {
+				ODD_TAPS(t % ROWS / LONG * COLUMNS + t % LONG * STEP, met, u + t / ROWS * next_block + k * next)
 				continue;
 			}
 			const float *x = columns;
-			if (met == 3)
-				for (int i = 0; i < count; i++, x++, u += LANES) {
-					float16 u0 = vload16(0, u), u1 = vload16(0, u + next), u2 = vload16(0, u + 2 * next);
-					UNROLL for (int r = 0; r < RUNS; r++) UNROLL for (int c = 0; c < COLUMNS; c++) {
-						float16 v = x[(r * COLUMNS + c) * LANES];
-						MEET_THREE(c, r * LONG)
-					}
-				}
-			else if (met == 2)
-				for (int i = 0; i < count; i++, x++, u += LANES) {
-					float16 u0 = vload16(0, u), u1 = vload16(0, u + next);
-					UNROLL for (int r = 0; r < RUNS; r++) UNROLL for (int c = 0; c < COLUMNS - 1; c++) {
-						float16 v = x[(r * COLUMNS + c) * LANES];
-						MEET_TWO(c, r * LONG)
-					}
-				}
-			else
-				for (int i = 0; i < count; i++, x++, u += LANES) {
-					float16 u0 = vload16(0, u);
-					EACH_OF_TILE(t) acc[t] += x[(t / LONG * COLUMNS + t % LONG * STEP) * LANES] * u0;
-				}
+#define PRODUCT(taps) \
+	for (int i = 0; i < count; i++, x++, u += LANES) { \
+		float16 w0[3], w1[3]; \
+		UNROLL for (int k = 0; k < taps; k++) { \
+			w0[k] = vload16(0, u + k * next); \
+			if (BLOCKS == 2) w1[k] = vload16(0, u + k * next + next_block); \
+		} \
+		UNROLL for (int r = 0; r < RUNS; r++) UNROLL for (int c = 0; c < COLUMNS - 3 + taps; c++) { \
+			float16 v = x[(r * COLUMNS + c) * LANES]; \
+			MEET(taps, c, r * LONG, w0) \
+			if (BLOCKS == 2) { MEET(taps, c, ROWS + r * LONG, w1) } \
+		} \
+	}
+			if (met == 3) { PRODUCT(3) }
+			else if (met == 2) { PRODUCT(2) }
+			else { PRODUCT(1) }
 		}
 	}
 	EACH_OF_TILE(t) {
-		int r = t / LONG, d = phase.x + d0[r] * phases.x, h = phase.y + h0[r] * phases.y, w = phase.z + (w0[r] + t % LONG) * phases.z;
-		store(acc[t], dst, ((d * size.y + h) * size.z + w) * LANES);
+		int r = t % ROWS / LONG, d = phase.x + d0[r] * phases.x, h = phase.y + h0[r] * phases.y, w = phase.z + (w0[r] + t % LONG) * phases.z;
+		store(acc[t], dst, ((size_t)t / ROWS * size.x * size.y * size.z + (d * size.y + h) * size.z + w) * LANES);
 	}
 }
 
-#define CONV_RUNS(name, runs, length, step_w) \
+#define CONV_RUNS(name, blocks, runs, length, step_w) \
 	KERNEL void name(global block *dst, global const block *src, global const float *packed, global const float *bias, \
-		int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int4 dilation, int back, int from, int to_channels) \
-	{ conv_runs(runs, length, step_w, dst, src, packed, bias, size, src_size, taps, step, phases, pad, back, from, to_channels); }
-CONV_RUNS(conv_runs_1x16, 1, 16, 1)
-CONV_RUNS(conv_runs_2x8, 2, 8, 1)
-CONV_RUNS(conv_runs_4x4, 4, 4, 1)
-CONV_RUNS(conv_strides_1x16, 1, 16, 2)
-CONV_RUNS(conv_strides_2x8, 2, 8, 2)
-CONV_RUNS(conv_strides_4x4, 4, 4, 2)
+		int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int4 dilation, int back, int from, int to_channels, int first_block) \
+	{ conv_runs(blocks, runs, length, step_w, dst, src, packed, bias, size, src_size, taps, step, phases, pad, back, from, to_channels, first_block); }
+CONV_RUNS(conv_runs_1x16, 1, 1, 16, 1)
+CONV_RUNS(conv_runs_2x8, 1, 2, 8, 1)
+CONV_RUNS(conv_runs_4x4, 1, 4, 4, 1)
+CONV_RUNS(conv_strides_1x16, 1, 1, 16, 2)
+CONV_RUNS(conv_strides_2x8, 1, 2, 8, 2)
+CONV_RUNS(conv_strides_4x4, 1, 4, 4, 2)
+CONV_RUNS(conv_runs_1x8x2, 2, 1, 8, 1)
+CONV_RUNS(conv_runs_2x4x2, 2, 2, 4, 1)
+CONV_RUNS(conv_strides_1x8x2, 2, 1, 8, 2)
+CONV_RUNS(conv_strides_2x4x2, 2, 2, 4, 2)
 
 // conv_points is for kernels of one voxel with stride 1 and no padding: tiles are
 // any 16 voxels, the last 16 ending where the sample ends. Groups are tiles,

@@ -152,8 +152,9 @@ static vec group_max(vec x, local vec *all) {
 // of_channels returns p[c stride] for the V channels c of a block from first on,
 // instead of which there is without p or beyond the last channel.
 static vec of_channels(global const float *p, int stride, int first, int channels, float instead) {
+	if (!p) return instead; // by itself: masked loads from nowhere are slow
 	float part[V];
-	for (int j = 0; j < V; j++) part[j] = p && first + j < channels ? p[(first + j) * stride] : instead;
+	for (int j = 0; j < V; j++) part[j] = first + j < channels ? p[(first + j) * stride] : instead;
 	return PASTE(vload, V)(0, part);
 }
 
