@@ -11,6 +11,10 @@
 // as PoCL can say, and how fast it is on a GPU nobody has seen. `lacuna devices`
 // measures it where there is one.
 //
+// PoCL compiles a kernel when it is first used. The first step of a network takes
+// some seconds for that, once: PoCL keeps what it compiled, as other drivers do,
+// so that this package need not.
+//
 // # Contract
 //
 // As that of package engine. Tensors live on the device; kernels go into one

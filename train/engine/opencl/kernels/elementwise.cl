@@ -73,7 +73,7 @@ KERNEL void gelu_grad(global T *dx, global const T *dy, global const T *x, int n
 	}
 }
 
-static uvec mix(uvec x) {
+static uvec scramble(uvec x) {
 	x ^= x >> 16;
 	x *= 0x7feb352du;
 	x ^= x >> 15;
@@ -84,7 +84,7 @@ static uvec mix(uvec x) {
 // y = x / (1-p) where engine.Hash(seed, i) is at least the threshold, else 0
 KERNEL void dropout(global T *y, global const T *x, float keep, uint threshold, uint seed, uint seed_high, int n) {
 	EACH(i, n) {
-		uvec hash = mix(mix(as_uvec(lanes() + i) + seed) ^ seed_high);
+		uvec hash = scramble(scramble(as_uvec(lanes() + i) + seed) ^ seed_high);
 		put(select((vec)0, get(x, i, n) * keep, hash >= threshold), y, i, n);
 	}
 }
