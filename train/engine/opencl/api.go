@@ -1,7 +1,7 @@
 package opencl
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"unsafe"
 )
@@ -22,17 +22,17 @@ type api struct {
 // load opens the library. It is never closed: drivers leave threads behind.
 func load() (*api, error) {
 	var lib uintptr
-	var errs []error
+	var first error
 	for _, name := range libraryNames() {
 		h, err := openLibrary(name)
 		if err == nil {
 			lib = h
 			break
 		}
-		errs = append(errs, err)
+		first = cmp.Or(first, err)
 	}
 	if lib == 0 {
-		return nil, fmt.Errorf("opencl: no OpenCL library: %w; %s", errors.Join(errs...), installHint)
+		return nil, fmt.Errorf("opencl: no OpenCL library: %w; %s", first, installHint)
 	}
 	a := new(api)
 	for _, f := range []struct {

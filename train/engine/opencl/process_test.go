@@ -23,21 +23,11 @@ func TestBitsDoNotDependOnCores(t *testing.T) {
 		fmt.Printf("bits %x\n", bits(t))
 		return
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	first := ""
 	for _, threads := range []string{"1", "2", "5"} {
-		cmd := exec.Command(exe, "-test.run=^TestBitsDoNotDependOnCores$")
-		cmd.Env = append(os.Environ(), "LACUNA_TEST_BITS=1", "POCL_MAX_PTHREAD_COUNT="+threads)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		line, _, _ := strings.Cut(string(out), "\n")
+		line := again(t, "LACUNA_TEST_BITS=1", "POCL_MAX_PTHREAD_COUNT="+threads)
 		if !strings.HasPrefix(line, "bits ") {
-			t.Fatalf("the process says %s", out)
+			t.Fatalf("the process says %s", line)
 		}
 		if first == "" {
 			first = line
@@ -45,6 +35,37 @@ func TestBitsDoNotDependOnCores(t *testing.T) {
 		if line != first {
 			t.Errorf("%s threads: %s, one: %s", threads, line, first)
 		}
+	}
+}
+
+// again runs the test in a process of its own, with more in its environment, and
+// returns the first line that it prints.
+func again(t *testing.T, env ...string) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
+
+// TestNoDriver hides the drivers from the loader, in a process of its own.
+func TestNoDriver(t *testing.T) {
+	if os.Getenv("LACUNA_TEST_NO_DRIVER") != "" {
+		_, err := opencl.New(opencl.Options{})
+		fmt.Println(err)
+		return
+	}
+	mustHaveDevice(t)
+	if out := again(t, "LACUNA_TEST_NO_DRIVER=1", "OCL_ICD_VENDORS=/nonexistent"); !strings.Contains(out, "no device; install") {
+		t.Errorf("without a driver New says %q", out)
 	}
 }
 
