@@ -30,6 +30,9 @@ type Config struct {
 	Seed     uint64         `json:"seed"`
 	Schedule optim.Schedule `json:"schedule"`
 
+	// DropLast leaves out the samples of an epoch that fill no batch.
+	DropLast bool `json:"drop_last,omitempty"`
+
 	// Drop hides modalities, by sample, from the first step after the part Warm
 	// of the run on: DropNone or DropRandom.
 	Drop string  `json:"drop"`
@@ -66,6 +69,14 @@ func (c Config) Check() error {
 		return fmt.Errorf("train: %d meta batches of %d samples every %d steps", c.MetaBatches, c.MetaBatch, c.MetaEvery)
 	}
 	return errors.Join(c.Schedule.Check(), c.Distill.Check(), c.Meta.Check())
+}
+
+// PerEpoch returns how many steps an epoch of that many samples has.
+func (c Config) PerEpoch(samples int) int {
+	if c.DropLast {
+		return samples / c.Batch
+	}
+	return (samples + c.Batch - 1) / c.Batch
 }
 
 // State is how far a run is, and what its last step gave.
@@ -123,6 +134,9 @@ func (t *Trainer) Start() error {
 	if t.Train.Len < 1 || t.Config.Meta.Kind != meta.Off && t.Meta.Len < 1 {
 		return fmt.Errorf("train: %d samples to train on, %d held out to learn importances on: without any, importances can only be off (--meta off)", t.Train.Len, t.Meta.Len)
 	}
+	if t.perEpoch() < 1 {
+		return fmt.Errorf("train: %d samples fill no batch of %d", t.Train.Len, t.Config.Batch)
+	}
 	t.learner = &meta.Learner{Engine: t.Engine, Model: t.Model, Objective: t.Objective, Distill: t.Config.Distill, Options: t.Config.Meta}
 	t.learner.Start(t.Modalities.Len(), t.Config.Seed)
 	t.state = State{}
@@ -133,8 +147,7 @@ func (t *Trainer) Start() error {
 // State returns how far the run is.
 func (t *Trainer) State() State { return t.state }
 
-// perEpoch returns how many steps an epoch has.
-func (t *Trainer) perEpoch() int { return (t.Train.Len + t.Config.Batch - 1) / t.Config.Batch }
+func (t *Trainer) perEpoch() int { return t.Config.PerEpoch(t.Train.Len) }
 
 // Run makes the steps that are left. It ends early, between two steps, with the
 // cause of ctx; a snapshot taken then goes on where it ended.

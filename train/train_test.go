@@ -116,8 +116,9 @@ var errStop = errors.New("stopped")
 // workers, ends with the same bits.
 func TestResumedIsUninterrupted(t *testing.T) {
 	kinds := map[string]func(*train.Trainer){
-		"gate":    nil,
-		"bilevel": func(tr *train.Trainer) { tr.Config.Meta.Kind, tr.Config.MetaEvery = meta.Bilevel, 4 },
+		"gate":          nil,
+		"bilevel":       func(tr *train.Trainer) { tr.Config.Meta.Kind, tr.Config.MetaEvery = meta.Bilevel, 4 },
+		"whole batches": func(tr *train.Trainer) { tr.Config.Batch, tr.Config.DropLast = 5, true }, // 8 steps are an epoch, 2 samples stay
 		"sgd, random meta": func(tr *train.Trainer) {
 			tr.Config.MetaDrop, tr.Config.MetaEvery, tr.Config.MetaBatches = train.DropRandom, 5, 3
 			tr.Optimiser, _ = optim.New(tr.Engine, tr.Model.Params().Value.Shape.Len(), optim.Options{Kind: "sgd", Momentum: .9})
@@ -130,7 +131,7 @@ func TestResumedIsUninterrupted(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := snapshot(t, whole)
-			for _, cut := range []int{1, 5, 6, 7, 22} { // 6 steps are an epoch
+			for _, cut := range []int{1, 5, 6, 7, 8, 22} { // 6 steps are an epoch
 				first := trainer(t, 2, kinds[name])
 				first.Hooks.Step = func(_ context.Context, s train.State) error {
 					if s.Step == cut {
@@ -187,6 +188,38 @@ func TestItLearns(t *testing.T) {
 	}
 	if !(after < before/4) { // classes that a threshold tells
 		t.Errorf("held-out loss %.3f after training, %.3f before", after, before)
+	}
+}
+
+func TestDropLast(t *testing.T) {
+	for _, tt := range []struct {
+		drop  bool
+		batch int
+		want  []int // samples seen after each step
+	}{
+		{false, 20, []int{20, 40, 42, 62, 82, 84}},
+		{true, 20, []int{20, 40, 60, 80}},
+		{true, 42, []int{42, 84}},
+	} {
+		var got []int
+		tr := trainer(t, 1, func(tr *train.Trainer) {
+			tr.Config.Batch, tr.Config.DropLast, tr.Config.Steps = tt.batch, tt.drop, len(tt.want)
+			tr.Hooks.Step = func(_ context.Context, s train.State) error {
+				got = append(got, s.Samples)
+				if want := (len(got) - 1) / tr.Config.PerEpoch(42); s.Epoch != want {
+					t.Errorf("step %d is of epoch %d, want %d", s.Step, s.Epoch, want)
+				}
+				return nil
+			}
+		})
+		if _, err := tr.Run(t.Context()); err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("batch %d, drop %t: samples seen %v, %v; want %v", tt.batch, tt.drop, got, err, tt.want)
+		}
+	}
+	tr := trainer(t, 1, nil)
+	tr.Config.Batch, tr.Config.DropLast = 43, true
+	if err := tr.Start(); err == nil || !strings.Contains(err.Error(), "42 samples fill no batch of 43") {
+		t.Errorf("an epoch of no batch: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,29 +72,33 @@ func TestKilledRunEndsTheSame(t *testing.T) {
 	cut := filepath.Join(dir, "cut")
 	rng := rand.New(rand.NewPCG(3, 4))
 	kills := 0
-	for range 200 {
+	for {
 		next := append([]string{"train", data, "--run", cut, "--quiet", "--checkpoint", "1ms"}, args...)
 		if _, err := os.Stat(filepath.Join(cut, "run.json")); err == nil {
 			next = []string{"train", "--resume", "--run", cut, "--quiet", "--checkpoint", "1ms", "--workers", "2"}
 		} else {
 			_ = os.RemoveAll(cut) // killed before it was a run
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond+time.Duration(rng.Int64N(int64(400*time.Millisecond))))
-		child := exec.CommandContext(ctx, self, next...) // ends it by SIGKILL
+		var out bytes.Buffer
+		child := exec.Command(self, next...)
 		child.Env = append(os.Environ(), "LACUNA_TEST_PROGRAM=1")
-		out, err := child.CombinedOutput()
-		killed := ctx.Err() != nil
-		cancel()
-		if err == nil {
-			break
+		child.Stdout, child.Stderr = &out, &out
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
 		}
-		if !killed {
-			t.Fatalf("%v\n%s", err, out)
+		ended := make(chan error, 1)
+		go func() { ended <- child.Wait() }()
+		killed := killAfter(child.Process, ended, filepath.Join(cut, "metrics.jsonl"), rng.Int64N(3000))
+		if err := <-ended; err == nil {
+			break
+		} else if !killed {
+			t.Fatalf("%v\n%s", err, out.Bytes())
 		}
 		kills++
 	}
-	if kills == 0 {
-		t.Fatal("it was never killed: nothing was tested")
+	t.Logf("%d kills", kills)
+	if kills < 3 {
+		t.Fatalf("%d kills: nothing was tested", kills)
 	}
 	got := last(t, cut)
 	if got.State.Step != whole.State.Step {
@@ -101,6 +106,31 @@ func TestKilledRunEndsTheSame(t *testing.T) {
 	}
 	sameTensors(t, "killed", whole, got)
 	checkSteps(t, cut, int(whole.State.Step))
+}
+
+// killAfter kills a process once the file has grown by more than that many bytes,
+// unless it ends before, and reports whether it did.
+func killAfter(p *os.Process, ended chan error, file string, bytes int64) bool {
+	size := func() int64 {
+		if info, err := os.Stat(file); err == nil {
+			return info.Size()
+		}
+		return 0
+	}
+	for from := size(); ; {
+		now := size()
+		from = min(from, now) // a resumed run cuts what follows its checkpoint
+		if now > from+bytes {
+			_ = p.Kill() // it may have ended by itself, which Wait tells
+			return true
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			return false
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // checkSteps sees that the metrics have each step once, in order.

@@ -124,9 +124,8 @@ func (s *Spec) segmentation(name string) {
 // settle fills in what follows from the data, which must have been opened with
 // train.
 func (s *Spec) settle(ctx context.Context, d *Data) error {
-	if s.Epochs > 0 {
-		rows := int(d.Reader.Rows(split.Train))
-		s.Train.Steps = s.Epochs * ((rows + s.Train.Batch - 1) / max(s.Train.Batch, 1))
+	if s.Epochs > 0 && s.Train.Batch > 0 { // train refuses other batches
+		s.Train.Steps = s.Epochs * s.Train.PerEpoch(int(d.Reader.Rows(split.Train)))
 	}
 	return s.fit(ctx, d)
 }
