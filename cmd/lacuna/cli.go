@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Name:        "lacuna",
 		Description: "Streaming preprocessing for research where some modalities are missing: files in, Arrow shards out.",
 		Grammar:     &grammar{},
-		Vars:        map[string]string{"mfccs": strings.Join(mfcc.Names(), ", "), "activations": activations},
+		Vars:        map[string]string{"mfccs": strings.Join(mfcc.Names(), ", "), "activations": activations, "augmentations": augmentations},
 		Bind:        []any{&app{ctx, args, stdout, stderr, registry}, shardcli.IO{Ctx: ctx, Stdout: stdout, Stderr: stderr}},
 		Code:        shardcli.Code,
 	}.Run(ctx, args, stdout, stderr)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/internal/lab"
+	"github.com/lacuna-ml/lacuna/preprocess/augment"
 	"github.com/lacuna-ml/lacuna/train"
 	"github.com/lacuna-ml/lacuna/train/distill"
 	"github.com/lacuna-ml/lacuna/train/engine"
@@ -90,7 +91,7 @@ type specFlags struct {
 	Schedule  string   `group:"What is learned" placeholder:"KIND" help:"How it falls: constant, poly, cosine or step."`
 	Optimiser string   `group:"What is learned" placeholder:"KIND" help:"adam, adamw or sgd."`
 	Decay     float64  `group:"What is learned" default:"-1" help:"Weight decay; -1 is the preset's."`
-	Augment   string   `group:"What is learned" placeholder:"NAME" help:"Augmentation of training samples: none, digits or volumes."`
+	Augment   string   `group:"What is learned" placeholder:"NAME" help:"Augmentation of training samples: ${augmentations}."`
 	Input     string   `group:"What is learned" placeholder:"NAME" help:"Scaling of inputs: published ((x-.5)/.5), standard (by the training samples' mean and deviation) or none."`
 	Smoothing float64  `group:"What is learned" default:"-1" help:"Label smoothing; -1 is the preset's."`
 	Only      []string `group:"Missing modalities" placeholder:"NAME,..." help:"The only modalities to use at all."`
@@ -170,8 +171,11 @@ func set[T any](dst *T, v T, given bool) {
 	}
 }
 
-// activations are the names for the help.
-var activations = strings.Join([]string{distill.Softmax, distill.ReLU, distill.Sigmoid, distill.Raw}, ", ")
+// Names for the help.
+var (
+	activations   = strings.Join([]string{distill.Softmax, distill.ReLU, distill.Sigmoid, distill.Raw}, ", ")
+	augmentations = strings.Join(append([]string{lab.AugmentNone}, augment.Presets()...), ", ")
+)
 
 func (c *trainCmd) Run(a *app) error {
 	if c.Data == "" && !c.Resume {
