@@ -101,6 +101,7 @@ type specFlags struct {
 	Alpha     float64  `group:"Distillation" default:"-1" help:"Weight of distillation, 0 for none; -1 is the preset's (0.1)."`
 	Distance  string   `group:"Distillation" placeholder:"NORM" help:"Distance of features: l1 or l2."`
 	Weights   string   `group:"Distillation" placeholder:"NAME" help:"How raw importances become weights: ${activations}."`
+	Clamp     float64  `group:"Distillation" placeholder:"RATIO" help:"Bound of the ratio of two weights, at least 1; 0 for none."`
 	Meta      string   `group:"Distillation" placeholder:"KIND" help:"How importances are learned on held-out samples: gate (as released), bilevel (as published), leave-out (by what is lost without each) or off."`
 	MetaDrop  string   `group:"Distillation" placeholder:"HOW" help:"Hide modalities of held-out samples: none or random."`
 	MetaEvery int      `group:"Distillation" default:"-1" help:"Steps between two meta phases, 0 for an epoch; -1 is the preset's."`
@@ -149,6 +150,7 @@ func (f specFlags) spec(d *lab.Data) (lab.Spec, error) {
 		return s, cli.Usagef("--distance %q is not l1 or l2", f.Distance)
 	}
 	set(&s.Train.Distill.Activation, f.Weights, f.Weights != "")
+	set(&s.Train.Distill.Clamp, f.Clamp, f.Clamp != 0)
 	set(&s.Train.Meta.Kind, f.Meta, f.Meta != "")
 	if s.Train.Distill.Alpha == 0 && f.Meta == "" {
 		s.Train.Meta.Kind = meta.Off // nothing would use the importances

@@ -133,14 +133,15 @@ func killAfter(p *os.Process, ended chan error, file string, bytes int64) bool {
 	}
 }
 
-// checkSteps sees that the metrics have each step once, in order.
+// checkSteps sees that the metrics have each step once, in order, and the ratio of
+// weights whenever it is another.
 func checkSteps(t *testing.T, dir string, steps int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := 1
+	next, ratio := 1, 0.0
 	for line := range strings.Lines(string(text)) {
 		var v map[string]float64
 		if err := json.Unmarshal([]byte(line), &v); err != nil {
@@ -151,6 +152,12 @@ func checkSteps(t *testing.T, dir string, steps int) {
 		}
 		if int(v["step"]) != next {
 			t.Fatalf("step %v where %d was due", v["step"], next)
+		}
+		if r, ok := v["ratio/image/audio"]; ok {
+			ratio = r
+		}
+		if want := v["importance/image"] / v["importance/audio"]; ratio != want {
+			t.Fatalf("step %d: ratio %v, weights say %v", next, ratio, want)
 		}
 		next++
 	}

@@ -18,6 +18,7 @@ const (
 	metricHeldOut    = "loss/held_out_not_for_selection"
 	metricImportance = "importance/"
 	metricRaw        = "u/"
+	metricRatio      = "ratio/" // and teacher/student
 	metricL1         = "generated/l1_"
 	metricCosine     = "generated/cosine_"
 	metricLR         = "lr"

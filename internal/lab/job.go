@@ -250,12 +250,16 @@ type log struct {
 	events *tbevents.Writer // nil without
 	file   *os.File         // of events
 	now    func() time.Time
+	told   int // State.HeldOut when the ratios were last written; negative: never
 }
 
 // log returns the writer of metrics, and of event files where they are asked
 // for: one a start, in the folder tensorboard.
 func (j *Job) log(r *rundir.Run, t *train.Trainer) (*log, error) {
-	l := &log{run: r, t: t}
+	l := &log{run: r, t: t, told: -1}
+	if s := t.State(); s.Step > 0 {
+		l.told = s.HeldOut
+	}
 	if !j.Events {
 		return l, nil
 	}
@@ -301,6 +305,7 @@ func (l *log) step(s train.State) error {
 	v := map[string]float64{metricTask: s.Loss, metricLR: s.LR}
 	if l.t.Config.Distill.Alpha > 0 {
 		v[metricDistil] = s.Distil
+		l.ratios(v, s)
 	}
 	if l.t.Config.Meta.Kind != meta.Off {
 		v[metricMeta] = s.MetaLoss
@@ -314,6 +319,22 @@ func (l *log) step(s train.State) error {
 		v[metricWait] = s.Wait.Seconds() / s.Busy.Seconds()
 	}
 	return l.write(s.Step, v)
+}
+
+// ratios adds those of the weights, which nothing bounds, after each phase that
+// may have changed them.
+func (l *log) ratios(v map[string]float64, s train.State) {
+	if s.HeldOut == l.told {
+		return
+	}
+	l.told = s.HeldOut
+	for i := range s.Weights {
+		for j := range s.Weights {
+			if i != j {
+				v[metricRatio+l.t.Modalities.Name(i)+"/"+l.t.Modalities.Name(j)] = l.t.Config.Distill.Ratio(s.Weights, i, j)
+			}
+		}
+	}
 }
 
 // watch logs what the held-out samples tell, for curves: their loss, and how well
