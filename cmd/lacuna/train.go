@@ -86,7 +86,7 @@ type specFlags struct {
 	Epochs    int      `group:"What is learned" placeholder:"N" help:"Passes over the training samples."`
 	Steps     int      `group:"What is learned" placeholder:"N" help:"Steps in all, instead of epochs."`
 	Batch     int      `group:"What is learned" placeholder:"N" help:"Samples a step."`
-	DropLast  bool     `group:"What is learned" help:"Leave out the samples of an epoch that fill no batch."`
+	DropLast  *bool    `group:"What is learned" negatable:"" help:"Leave out the samples of an epoch that fill no batch, or not; the preset says if neither is asked for."`
 	LR        float64  `name:"lr" group:"What is learned" placeholder:"RATE" help:"Learning rate at the start."`
 	Schedule  string   `group:"What is learned" placeholder:"KIND" help:"How it falls: constant, poly, cosine or step."`
 	Optimiser string   `group:"What is learned" placeholder:"KIND" help:"adam, adamw or sgd."`
@@ -128,7 +128,9 @@ func (f specFlags) spec(d *lab.Data) (lab.Spec, error) {
 		s.Epochs, s.Train.Steps = 0, f.Steps
 	}
 	set(&s.Train.Batch, f.Batch, f.Batch > 0)
-	s.Train.DropLast = s.Train.DropLast || f.DropLast
+	if f.DropLast != nil {
+		s.Train.DropLast = *f.DropLast
+	}
 	set(&s.Train.Schedule.LR, f.LR, f.LR > 0)
 	set(&s.Train.Schedule.Kind, f.Schedule, f.Schedule != "")
 	if s.Train.Schedule.Kind == "poly" && s.Train.Schedule.Power == 0 {

@@ -81,16 +81,19 @@ func Preset(name string, d datasets.Dataset, m *shards.Manifest) (Spec, error) {
 	if d.Task == datasets.Segmentation {
 		s.segmentation(name)
 	} else {
-		s.classification(name)
+		s.classification(name, int(m.Split(split.Train).Samples))
 	}
 	return s, nil
 }
 
 // classification is the protocol of the Audiovision-MNIST experiments as far as
 // it is published, and where it is not, as the design says.
-func (s *Spec) classification(name string) {
+func (s *Spec) classification(name string, rows int) {
 	s.Model = ModelSpec{Name: "avnet"}
 	s.Epochs, s.Train.Batch = 60, 32
+	// The last batch of 900 pairs has 4, by which batch norm's running statistics
+	// end: without it, held-out pairs are told half a point better from sound.
+	s.Train.DropLast = name == "paper" && rows >= 10*s.Train.Batch
 	s.Train.Schedule = optim.Schedule{Kind: "step", LR: 1e-3, Every: 20, Factor: .9}
 	s.Optimiser = optim.Options{Kind: "adam", Decay: 1e-2}
 	s.Train.Meta.LR, s.Train.Meta.Decay, s.Train.MetaBatch = 1e-2, 1e-2, 32

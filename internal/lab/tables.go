@@ -46,7 +46,7 @@ func table2(name, rare, always string, p Published) Table2 {
 	t.Experiment = Experiment{
 		Name:     name,
 		Title:    fmt.Sprintf("Table 2: %s for a part of the training pairs, test on %s alone", rare, always),
-		Protocol: "lacuna-table2/1",
+		Protocol: "lacuna-table2/2",
 		Notes:    []string{"Published figures are " + "one run each, of an unstated seed; ours are means over seeds of the last checkpoint.", strings.ToUpper(oddities[:1]) + oddities[1:] + "."},
 	}
 	both := "image+audio"
