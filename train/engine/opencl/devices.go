@@ -168,7 +168,7 @@ func choose(all []Device, want string) (Device, error) {
 		if strings.Contains(strings.ToLower(d.Name+" "+d.Platform), strings.ToLower(want)) {
 			return d, nil
 		}
-		names = append(names, d.String())
+		names = append(names, "number "+d.String())
 	}
-	return Device{}, fmt.Errorf("opencl: no device %q; there are %s", want, strings.Join(names, ", "))
+	return Device{}, fmt.Errorf("opencl: no device has the number or name %q; there is %s", want, strings.Join(names, ", "))
 }
