@@ -26,7 +26,8 @@ type counters struct {
 }
 
 // Snapshot returns all that a run needs to go on. The caller fills in what it
-// knows of configuration and data.
+// knows of configuration and data. It errs where a parameter is no finite number,
+// so that what was kept before is not lost to it.
 func (t *Trainer) Snapshot() (*checkpoint.Checkpoint, error) {
 	c := t.describe()
 	if err := t.each(c, func(v []float32, x *engine.Tensor) error { return t.Engine.Read(v, x) }); err != nil {
@@ -34,6 +35,11 @@ func (t *Trainer) Snapshot() (*checkpoint.Checkpoint, error) {
 	}
 	for i, s := range t.importances() {
 		copy(c.Tensors[len(c.Tensors)-3+i].Data, s)
+	}
+	for _, x := range c.Tensors {
+		if slices.ContainsFunc(x.Data, func(v float32) bool { return !finite(float64(v)) }) {
+			return nil, fmt.Errorf("train: after step %d %s is not finite: training diverges, at learning rate %.3g", t.state.Step, x.Name, t.state.LR)
+		}
 	}
 	per := t.perEpoch()
 	c.State = checkpoint.State{

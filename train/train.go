@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -137,7 +138,8 @@ func (t *Trainer) Start() error {
 	if t.perEpoch() < 1 {
 		return fmt.Errorf("train: %d samples fill no batch of %d", t.Train.Len, t.Config.Batch)
 	}
-	t.learner = &meta.Learner{Engine: t.Engine, Model: t.Model, Objective: t.Objective, Distill: t.Config.Distill, Options: t.Config.Meta}
+	t.learner = &meta.Learner{Engine: t.Engine, Model: t.Model, Objective: t.Objective,
+		Distill: t.Config.Distill, AllLevels: t.Config.DistillSkips, Options: t.Config.Meta}
 	t.learner.Start(t.Modalities.Len(), t.Config.Seed)
 	t.state = State{}
 	t.note()
@@ -149,8 +151,10 @@ func (t *Trainer) State() State { return t.state }
 
 func (t *Trainer) perEpoch() int { return t.Config.PerEpoch(t.Train.Len) }
 
-// Run makes the steps that are left. It ends early, between two steps, with the
-// cause of ctx; a snapshot taken then goes on where it ended.
+// Run makes the steps that are left. It ends early with the cause of ctx, between
+// two steps: one under way is ended, its phase of meta-learning too, so that a
+// snapshot taken then goes on where it ended. After any other error a step may be
+// half done, and there is nothing to take a snapshot of.
 func (t *Trainer) Run(ctx context.Context) (State, error) {
 	loading, cancel := context.WithCancel(ctx)
 	batches := t.load(loading, t.state.Step)
@@ -194,8 +198,7 @@ func (t *Trainer) now() time.Time {
 	return t.Now()
 }
 
-// step makes one step and, where it is due, a phase of meta-learning before the
-// step counts as done.
+// step makes one step and, where it is due, the phase of meta-learning after it.
 func (t *Trainer) step(ctx context.Context, b batch) error {
 	s := &t.state
 	epoch := s.Step / t.perEpoch()
@@ -203,15 +206,14 @@ func (t *Trainer) step(ctx context.Context, b batch) error {
 	if err := t.descend(b); err != nil {
 		return err
 	}
-	if t.metaDue(s.Step) {
-		if err := t.metaPhase(ctx, b); err != nil {
-			return err
-		}
-	}
-	s.Step, s.Epoch = s.Step+1, epoch
+	done := s.Step
+	s.Step, s.Epoch = done+1, epoch
 	s.Samples += len(b.keys)
 	t.note()
-	return nil
+	if t.Config.Meta.Kind == meta.Off || done%t.metaEvery() != 0 {
+		return nil
+	}
+	return t.metaPhase(context.WithoutCancel(ctx), done/t.metaEvery(), b)
 }
 
 func (t *Trainer) note() {
@@ -232,11 +234,8 @@ func (t *Trainer) descend(b batch) error {
 	t.Engine.Fill(params.Grad, 0) // of what this batch does not reach
 	code := t.Model.Encode(tape, in)
 	var distil []autograd.Loss
-	if t.Config.Distill.Alpha > 0 && tape.Err() == nil {
-		distil = append(distil, t.Config.Distill.On(tape, code.Features, t.learner.U, b.Present))
-		for i := 0; t.Config.DistillSkips && i < len(code.Skips); i++ {
-			distil = append(distil, t.Config.Distill.On(tape, code.Skips[i], t.learner.U, b.Present))
-		}
+	if t.Config.Distill.Alpha > 0 {
+		distil = t.learner.Distance(tape, code, b.Present)
 	}
 	code.Features = tape.Impute(code.Features, in.Mask)
 	task, err := t.Objective.On(tape, t.Model.Decode(tape, code), b.Targets)
@@ -254,6 +253,10 @@ func (t *Trainer) descend(b batch) error {
 		}
 		t.state.Distil += v
 	}
+	if !finite(t.state.Loss + t.state.Distil) {
+		return fmt.Errorf("the loss is %g and that of distillation %g, at learning rate %.3g: training diverges, with a lower rate it may not",
+			t.state.Loss, t.state.Distil, t.state.LR)
+	}
 	if err := tape.Backward(); err != nil {
 		return err
 	}
@@ -261,26 +264,23 @@ func (t *Trainer) descend(b batch) error {
 	return nil
 }
 
-// metaDue reports whether a phase follows the given step.
-func (t *Trainer) metaDue(step int) bool {
-	every := t.Config.MetaEvery
-	if every == 0 {
-		every = t.perEpoch()
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// metaEvery returns how many steps lie between two phases.
+func (t *Trainer) metaEvery() int {
+	if t.Config.MetaEvery == 0 {
+		return t.perEpoch()
 	}
-	return t.Config.Meta.Kind != meta.Off && step%every == 0
+	return t.Config.MetaEvery
 }
 
-// metaPhase learns importances from the held-out feed.
-func (t *Trainer) metaPhase(ctx context.Context, train batch) error {
-	every, size := t.Config.MetaEvery, t.Config.MetaBatch
-	if every == 0 {
-		every = t.perEpoch()
-	}
+// metaPhase learns importances from the held-out feed, after a step on train.
+func (t *Trainer) metaPhase(ctx context.Context, phase int, train batch) error {
+	size := t.Config.MetaBatch
 	count := t.Config.MetaBatches * size
 	if count == 0 {
 		count = t.Meta.Len
 	}
-	phase := t.state.Step / every
 	var b batch
 	at := 0
 	for s, err := range t.Meta.from(ctx, phase*count, count) {
@@ -315,6 +315,9 @@ func (t *Trainer) metaStep(train, b batch) (err error) {
 		t.state.MetaLoss, err = t.learner.LeaveOut(b.Batch)
 	default:
 		t.state.MetaLoss, err = t.learner.Gate(b.Batch)
+	}
+	if err == nil && !finite(t.state.MetaLoss) {
+		err = fmt.Errorf("the loss of held-out samples is %g: training diverges, at learning rate %.3g", t.state.MetaLoss, t.state.LR)
 	}
 	return err
 }

@@ -238,6 +238,72 @@ func TestCancelledRunStopsBetweenSteps(t *testing.T) {
 	}
 }
 
+// Who stops a run in the midst of a phase of meta-learning gets the phase's end, so
+// that what he keeps is whole.
+func TestStoppedInAPhase(t *testing.T) {
+	whole := trainer(t, 1, nil)
+	if _, err := whole.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, place := range []string{"feed", "hook"} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		first := trainer(t, 1, func(tr *train.Trainer) {
+			phases := 0
+			stop := func(where string) {
+				if where == "feed" {
+					phases++
+				}
+				if where == place && phases == 2 {
+					cancel(errStop)
+				}
+			}
+			feed := tr.Meta.Samples
+			tr.Meta.Samples = func(ctx context.Context, epoch, skip int) iter.Seq2[*ingest.Sample, error] {
+				stop("feed")
+				return func(yield func(*ingest.Sample, error) bool) {
+					if ctx.Err() != nil {
+						yield(nil, ctx.Err())
+						return
+					}
+					feed(ctx, epoch, skip)(yield)
+				}
+			}
+			tr.Hooks.Meta = func(ctx context.Context, s train.State) error {
+				if s.Step%6 != 1 {
+					t.Errorf("a phase after step %d, 6 are an epoch", s.Step)
+				}
+				stop("hook")
+				return ctx.Err()
+			}
+		})
+		state, err := first.Run(ctx)
+		if !errors.Is(err, errStop) || state.Step != 7 {
+			t.Fatalf("%s: step %d, %v; want 7, which the phase belongs to, and the cause", place, state.Step, err)
+		}
+		second := trainer(t, 1, nil)
+		if err := second.Restore(snapshot(t, first)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := second.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if names := differ(snapshot(t, whole), snapshot(t, second)); len(names) > 0 {
+			t.Errorf("stopped in the %s: %d tensors differ: %v", place, len(names), names)
+		}
+	}
+}
+
+func TestDivergence(t *testing.T) {
+	tr := trainer(t, 1, func(tr *train.Trainer) { tr.Config.Schedule.LR = 1e30 })
+	state, err := tr.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "diverges") || state.Step == tr.Config.Steps {
+		t.Fatalf("after step %d: %v", state.Step, err)
+	}
+	if _, err := tr.Snapshot(); err == nil || !strings.Contains(err.Error(), "is not finite") {
+		t.Errorf("a snapshot of what diverged: %v", err)
+	}
+}
+
 func TestFeedsThatFail(t *testing.T) {
 	broken := errors.New("disk gone")
 	for _, tt := range []struct {

@@ -6,8 +6,6 @@ import (
 	"math"
 
 	"github.com/lacuna-ml/lacuna/ingest"
-	"github.com/lacuna-ml/lacuna/train/autograd"
-	"github.com/lacuna-ml/lacuna/train/nn"
 )
 
 // HeldOut returns the mean loss of the held-out samples, all of whose modalities
@@ -15,7 +13,7 @@ import (
 func (t *Trainer) HeldOut(ctx context.Context) (float64, error) {
 	sum, seen := 0.0, 0
 	err := t.heldOut(ctx, func(*ingest.Sample) bool { return true }, func(b batch) error {
-		v, err := t.evaluate(b)
+		v, err := t.learner.Loss(b.Batch)
 		sum += v * float64(len(b.keys))
 		seen += len(b.keys)
 		return err
@@ -36,7 +34,7 @@ func (t *Trainer) Generated(ctx context.Context, m int) (l1, cosine float64, err
 	seen := 0
 	whole := func(s *ingest.Sample) bool { return s.Present == t.Modalities.Full() }
 	err = t.heldOut(ctx, whole, func(b batch) error {
-		features, err := t.features(b)
+		features, err := t.learner.Features(b.Batch)
 		if err != nil {
 			return err
 		}
@@ -96,34 +94,4 @@ func (t *Trainer) heldOut(ctx context.Context, keep func(*ingest.Sample) bool, f
 		return nil
 	}
 	return f(b)
-}
-
-// features returns a batch's features, sample by sample and modality by modality.
-func (t *Trainer) features(b batch) ([]float32, error) {
-	tape := &autograd.Tape{Engine: t.Engine, Frozen: true}
-	defer tape.Reset()
-	in, err := nn.NewBatch(tape, b.Inputs, b.Present)
-	if err != nil {
-		return nil, err
-	}
-	f := t.Model.Encode(tape, in).Features
-	if err := tape.Err(); err != nil {
-		return nil, err
-	}
-	values := make([]float32, f.Shape().Len())
-	return values, t.Engine.Read(values, f.Value)
-}
-
-func (t *Trainer) evaluate(b batch) (float64, error) {
-	tape := &autograd.Tape{Engine: t.Engine, Frozen: true}
-	defer tape.Reset()
-	in, err := nn.NewBatch(tape, b.Inputs, b.Present)
-	if err != nil {
-		return 0, err
-	}
-	l, err := t.Objective.On(tape, nn.Predict(tape, t.Model, in), b.Targets)
-	if err != nil {
-		return 0, err
-	}
-	return l.Value()
 }

@@ -190,7 +190,7 @@ func (j *Job) train(ctx context.Context, r *rundir.Run, d *Data, s Spec, t *trai
 	}
 	state, err = t.Run(ctx)
 	bar.Done()
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, context.Cause(ctx)) {
 		return state, err // of a step that failed nothing is kept
 	}
 	if err2 := j.save(r, t); err2 != nil {

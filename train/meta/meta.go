@@ -83,6 +83,7 @@ type Learner struct {
 	Model     nn.Model
 	Objective loss.Objective
 	Distill   distill.Options
+	AllLevels bool // distils the features of all levels and not the bottom's alone
 	Options   Options
 
 	// U are the raw importances, by modality.
@@ -199,14 +200,14 @@ func (l *Learner) bilevelGradient(in, out Batch, lr float64) (value float64, du 
 	}
 	eps := look / norm
 	e.Copy(p.Value, kept)
-	teachers, err := l.features(in)
+	teachers, err := l.levels(in)
 	if err != nil {
 		return 0, nil, err
 	}
 	at := func(sign float64) ([]float64, error) {
 		e.Copy(p.Value, kept)
 		e.Axpby(p.Value, float32(sign*eps), p.Grad, 1)
-		students, err := l.features(in)
+		students, err := l.levels(in)
 		if err != nil {
 			return nil, err
 		}
@@ -241,7 +242,7 @@ func (l *Learner) LeaveOut(b Batch) (float64, error) {
 			}
 		}
 		var err error
-		if losses[m], err = l.loss(left); err != nil {
+		if losses[m], err = l.Loss(left); err != nil {
 			return 0, err
 		}
 		mean += losses[m] / float64(len(losses))
@@ -254,8 +255,9 @@ func (l *Learner) LeaveOut(b Batch) (float64, error) {
 	return mean, nil
 }
 
-// loss returns the task's loss as the network is used.
-func (l *Learner) loss(b Batch) (float64, error) {
+// Loss returns the task's loss of a batch as the network is used, in evaluation
+// mode.
+func (l *Learner) Loss(b Batch) (float64, error) {
 	t := &autograd.Tape{Engine: l.Engine, Frozen: true}
 	defer t.Reset()
 	batch, err := nn.NewBatch(t, b.Inputs, b.Present)
@@ -280,8 +282,8 @@ func (l *Learner) gradient(b Batch, distil bool) (float64, error) {
 	}
 	l.Engine.Fill(l.Model.Params().Grad, 0)
 	c := l.Model.Encode(t, batch)
-	if distil && t.Err() == nil {
-		l.Distill.On(t, c.Features, l.U, b.Present)
+	if distil {
+		l.Distance(t, c, b.Present)
 	}
 	c.Features = t.Impute(c.Features, batch.Mask)
 	return l.backward(t, l.Model.Decode(t, c), b.Targets)
@@ -297,8 +299,41 @@ func (l *Learner) norm(x *engine.Tensor) (float64, error) {
 	return math.Sqrt(float64(out[0])), err
 }
 
-// features returns the features of a batch on the host, [B M][...].
-func (l *Learner) features(b Batch) ([]float32, error) {
+// Distance puts the loss of distillation on the tape, one term for each level that
+// is distilled.
+func (l *Learner) Distance(t *autograd.Tape, c nn.Code, present []modality.Mask) []autograd.Loss {
+	var terms []autograd.Loss
+	for _, f := range l.distilled(c) {
+		if t.Err() == nil {
+			terms = append(terms, l.Distill.On(t, f, l.U, present))
+		}
+	}
+	return terms
+}
+
+// distilled returns the features of the levels that are.
+func (l *Learner) distilled(c nn.Code) []*autograd.Var {
+	if !l.AllLevels {
+		return []*autograd.Var{c.Features}
+	}
+	return append([]*autograd.Var{c.Features}, c.Skips...)
+}
+
+// Features returns the features of a batch on the host, [B M][...], those that are
+// imputed and not the skips', in evaluation mode.
+func (l *Learner) Features(b Batch) ([]float32, error) {
+	levels, err := l.encode(b, func(c nn.Code) []*autograd.Var { return []*autograd.Var{c.Features} })
+	if err != nil {
+		return nil, err
+	}
+	return levels[0], nil
+}
+
+// levels returns the features that are distilled, level by level.
+func (l *Learner) levels(b Batch) ([][]float32, error) { return l.encode(b, l.distilled) }
+
+// encode returns the values of those features of a batch that of chooses.
+func (l *Learner) encode(b Batch, of func(nn.Code) []*autograd.Var) ([][]float32, error) {
 	t := &autograd.Tape{Engine: l.Engine, Frozen: true}
 	defer t.Reset()
 	batch, err := nn.NewBatch(t, b.Inputs, b.Present)
@@ -309,35 +344,49 @@ func (l *Learner) features(b Batch) ([]float32, error) {
 	if t.Err() != nil {
 		return nil, t.Err()
 	}
-	f := make([]float32, c.Features.Shape().Len())
-	return f, l.Engine.Read(f, c.Features.Value)
+	var values [][]float32
+	for _, f := range of(c) {
+		v := make([]float32, f.Shape().Len())
+		if err := l.Engine.Read(v, f.Value); err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, nil
 }
 
-// distances returns, [M][M], teacher first, the mean over samples of the mean
-// over elements of the distance, for pairs that a sample has.
-func (l *Learner) distances(teachers, students []float32, present []modality.Mask) []float64 {
+// distances returns, [M][M], teacher first, the sum over levels of the mean over
+// samples of the mean over elements of the distance, for pairs that a sample has.
+func (l *Learner) distances(teachers, students [][]float32, present []modality.Mask) []float64 {
 	m := len(l.U)
-	n := len(teachers) / (len(present) * m)
 	d := make([]float64, m*m)
-	for b, mask := range present {
-		for i := range mask.All() {
-			for j := range mask.All() {
-				if i == j {
-					continue
-				}
-				x, y, sum := teachers[(b*m+i)*n:][:n], students[(b*m+j)*n:][:n], 0.0
-				for k := range x {
-					diff := float64(x[k]) - float64(y[k])
-					if l.Distill.L2 {
-						diff *= diff
+	for level, of := range teachers {
+		n := len(of) / (len(present) * m)
+		for b, mask := range present {
+			for i := range mask.All() {
+				for j := range mask.All() {
+					if i != j {
+						x, y := of[(b*m+i)*n:][:n], students[level][(b*m+j)*n:][:n]
+						d[i*m+j] += l.distance(x, y) / float64(len(present))
 					}
-					sum += math.Abs(diff)
 				}
-				d[i*m+j] += sum / float64(n) / float64(len(present))
 			}
 		}
 	}
 	return d
+}
+
+// distance is the mean over elements of the distance of x and y.
+func (l *Learner) distance(x, y []float32) float64 {
+	sum := 0.0
+	for k := range x {
+		diff := float64(x[k]) - float64(y[k])
+		if l.Distill.L2 {
+			diff *= diff
+		}
+		sum += math.Abs(diff)
+	}
+	return sum / float64(len(x))
 }
 
 // step is a step of Adam with coupled decay on the importances.

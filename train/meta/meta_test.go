@@ -18,7 +18,8 @@ import (
 )
 
 // tiny has a smooth linear encoder for each modality, with batch norm so that
-// there are statistics to leave alone, and a linear classifier.
+// there are statistics to leave alone, and a linear classifier. What comes before
+// the norm is its skip, which only distillation looks at.
 type tiny struct {
 	mods   int
 	params *nn.Params
@@ -29,7 +30,7 @@ type tiny struct {
 
 const values, features, classes = 4, 3, 3
 
-func newTiny(t *testing.T, e engine.Engine, mods int) *tiny {
+func newTiny(e engine.Engine, mods int) *tiny {
 	var b nn.Builder
 	n := &tiny{mods: mods}
 	for m := range mods {
@@ -39,7 +40,7 @@ func newTiny(t *testing.T, e engine.Engine, mods int) *tiny {
 	n.last = b.Linear("last", mods*features, classes)
 	var err error
 	if n.params, err = b.Build(e, 7); err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return n
 }
@@ -47,20 +48,24 @@ func newTiny(t *testing.T, e engine.Engine, mods int) *tiny {
 func (n *tiny) Params() *nn.Params { return n.params }
 
 func (n *tiny) Encode(t *autograd.Tape, b nn.Batch) nn.Code {
-	var all *autograd.Var
+	var all, below *autograd.Var
 	for m := range n.mods {
 		places := b.Has(m, m+1)
 		if len(places) == 0 {
 			continue
 		}
-		x := t.Rows(n.norm.Forward(t, n.enc[m].Forward(t, b.Stack(t, places, 0)), nil))
-		x = t.Gather(x, nn.Spread(places, n.mods*len(b.Present), -1))
-		if all != nil {
-			x = t.Add(all, x)
+		add := func(sum, x *autograd.Var) *autograd.Var {
+			x = t.Gather(t.Rows(x), nn.Spread(places, n.mods*len(b.Present), -1))
+			if sum == nil {
+				return x
+			}
+			return t.Add(sum, x)
 		}
-		all = x
+		x := n.enc[m].Forward(t, b.Stack(t, places, 0))
+		below = add(below, x)
+		all = add(all, n.norm.Forward(t, x, nil))
 	}
-	return nn.Code{Features: all}
+	return nn.Code{Features: all, Skips: []*autograd.Var{below}}
 }
 
 func (n *tiny) Decode(t *autograd.Tape, c nn.Code) *autograd.Var {
@@ -91,7 +96,7 @@ func someBatch(n, mods, seed int, lacking bool) Batch {
 func learner(t *testing.T, o Options, d distill.Options, mods int) *Learner {
 	e := reference.New()
 	t.Cleanup(func() { e.Close() })
-	l := &Learner{Engine: e, Model: newTiny(t, e, mods), Objective: loss.Classes{N: classes}, Distill: d, Options: o}
+	l := &Learner{Engine: e, Model: newTiny(e, mods), Objective: loss.Classes{N: classes}, Distill: d, Options: o}
 	l.Start(mods, 1)
 	return l
 }
@@ -174,11 +179,21 @@ func TestGateGradient(t *testing.T) {
 // long and alpha large, so that what u moves stands out of float32's rounding,
 // 1e-7 of a loss of about 1, over a difference of 0.02.
 func TestBilevelGradient(t *testing.T) {
-	for _, d := range []distill.Options{
-		{Alpha: 2}, {Alpha: 2, L2: true}, {Alpha: 2, Activation: distill.Sigmoid}, {Alpha: 2, Activation: distill.ReLU}, {Alpha: 2, Activation: distill.Raw, L2: true},
+	for _, tt := range []struct {
+		distill.Options
+		levels bool
+	}{
+		{distill.Options{Alpha: 2}, false},
+		{distill.Options{Alpha: 2}, true},
+		{distill.Options{Alpha: 2, L2: true}, false},
+		{distill.Options{Alpha: 2, Activation: distill.Sigmoid}, false},
+		{distill.Options{Alpha: 2, Activation: distill.ReLU}, true},
+		{distill.Options{Alpha: 2, Activation: distill.Raw, L2: true}, false},
 	} {
-		t.Run(fmt.Sprintf("%+v", d), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%+v", tt), func(t *testing.T) {
+			d := tt.Options
 			l := learner(t, Options{Kind: Bilevel, LR: .01, Scale: 1}, d, 3)
+			l.AllLevels = tt.levels
 			l.U = []float32{.8, .5, 1.1} // far from 0, where ratios of raw weights have no bound
 			in, out := someBatch(8, 3, 1, true), someBatch(5, 3, 2, false)
 			const lr = .2
@@ -281,4 +296,21 @@ func TestOptionsCheck(t *testing.T) {
 			t.Errorf("%+v: %v", tt.o, err)
 		}
 	}
+}
+
+// A phase of meta-learning: the importances move, by the gradient through the gate.
+func ExampleLearner_Gate() {
+	e := reference.New()
+	defer e.Close()
+	net := newTiny(e, 2)
+	l := &Learner{Engine: e, Model: net, Objective: loss.Classes{N: classes}, Options: Options{Kind: Gate, LR: .01, Scale: 1}}
+	l.Start(2, 1)
+	fmt.Printf("weights %.3f\n", l.Weights())
+	if _, err := l.Gate(someBatch(6, 2, 2, false)); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Printf("weights %.3f\n", l.Weights())
+	// Output:
+	// weights [0.514 0.486]
+	// weights [0.519 0.481]
 }
