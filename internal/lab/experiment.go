@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,8 +27,8 @@ import (
 type Experiment struct {
 	Name  string
 	Title string
-	// Protocol is the id under which its figures stand: whatever changes them
-	// changes it.
+	// Protocol is the name of how its figures are made. The id under which they
+	// stand is that of their [Origin].
 	Protocol string
 	Arms     []Arm
 	// Notes are said in the report.
@@ -42,8 +43,17 @@ type Arm struct {
 }
 
 // Scores are what a run is judged by: a number for each measure, of each
-// combination. Accuracy and Dice are in percent.
-type Scores map[string]map[string]float64
+// combination. Accuracy and Dice are in percent, NaN where nothing was judged.
+type Scores map[string]map[string]validate.Number
+
+// at returns one of the scores, NaN where it is not there.
+func (s Scores) at(measure, combo string) float64 {
+	v, ok := s[measure][combo]
+	if !ok {
+		return math.NaN()
+	}
+	return float64(v)
+}
 
 // Trial is one run of an experiment, and its result.
 type Trial struct {
@@ -298,9 +308,9 @@ func scores(r *validate.Report) Scores {
 	out := Scores{}
 	put := func(measure, combo string, v validate.Number) {
 		if out[measure] == nil {
-			out[measure] = map[string]float64{}
+			out[measure] = map[string]validate.Number{}
 		}
-		out[measure][combo] = 100 * float64(v)
+		out[measure][combo] = 100 * v
 	}
 	for _, c := range r.Combos {
 		if c.Classification != nil {
@@ -318,7 +328,7 @@ func Of(trials []Trial, arm, measure, combo string) []float64 {
 	var v []float64
 	for _, t := range trials {
 		if t.Arm == arm {
-			v = append(v, t.Scores[measure][combo])
+			v = append(v, t.Scores.at(measure, combo))
 		}
 	}
 	return v

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -104,29 +105,32 @@ func (s Sweep) Tell(trials []Trial) Outcome {
 	return o
 }
 
-// overCombos returns the mean over combinations of a measure, by seed.
+// overCombos returns the mean over combinations of a measure, by seed: over those
+// that the test split has a case of.
 func overCombos(trials []Trial, arm, measure string) []float64 {
 	var v []float64
 	for _, t := range trials {
 		if t.Arm != arm {
 			continue
 		}
-		sum := 0.0
-		for _, x := range t.Scores[measure] {
-			sum += x
+		var scores []float64
+		for _, combo := range slices.Sorted(maps.Keys(t.Scores[measure])) { // sums have an order
+			scores = append(scores, t.Scores.at(measure, combo))
 		}
-		v = append(v, sum/float64(len(t.Scores[measure])))
+		v = append(v, mean(scores))
 	}
 	return v
 }
 
-// bySeed returns the mean over rows for each seed.
+// bySeed returns the mean over rows for each seed, of the scores that are defined.
 func bySeed(rows [][]float64) []float64 {
 	out := make([]float64, len(rows[0]))
-	for _, r := range rows {
-		for i, v := range r {
-			out[i] += v / float64(len(rows))
+	for i := range out {
+		var scores []float64
+		for _, r := range rows {
+			scores = append(scores, r[i])
 		}
+		out[i] = mean(scores)
 	}
 	return out
 }
@@ -152,6 +156,9 @@ func fixed(v float64) string {
 // compare returns the mean difference of pairs and the p-values of two tests.
 func compare(a, b []float64) []string {
 	t, w := metrics.TTest(a, b), metrics.Wilcoxon(a, b)
+	if math.IsNaN(t.Mean) {
+		return []string{"–", "–", "–"}
+	}
 	return []string{fmt.Sprintf("%+.2f", t.Mean), probability(t.P), probability(w.P)}
 }
 
@@ -223,7 +230,7 @@ func (o Outcome) CSV(w io.Writer) error {
 			}
 			slices.Sort(combos)
 			for _, c := range combos {
-				rows = append(rows, []string{t.Arm, strconv.FormatUint(t.Seed, 10), m, c, strconv.FormatFloat(t.Scores[m][c], 'g', -1, 64)})
+				rows = append(rows, []string{t.Arm, strconv.FormatUint(t.Seed, 10), m, c, strconv.FormatFloat(t.Scores.at(m, c), 'g', -1, 64)})
 			}
 		}
 	}

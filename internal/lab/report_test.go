@@ -295,17 +295,17 @@ func TestPublishedFiguresStandByThemselves(t *testing.T) {
 // TestDemoSaysWhatTheFiguresSay: its sentences follow from the table, whichever
 // way it falls.
 func TestDemoSaysWhatTheFiguresSay(t *testing.T) {
-	trials := func(wholePicture, rareSound, gain float64) (list []Trial) {
+	trials := func(wholePicture, rareSound, gain validate.Number) (list []Trial) {
 		for _, a := range NewDemo().Arms {
 			for seed := range 2 {
-				s := map[string]float64{"image": 90, "audio": 80, "image+audio": 97 + float64(seed)}
+				s := map[string]validate.Number{"image": 90, "audio": 80, "image+audio": 97 + validate.Number(seed)}
 				switch a.Name {
 				case demoWhole:
 					s["image"] = wholePicture
 				case demoRare:
 					s["audio"] = rareSound
 				case demoMCKD:
-					s["audio"] = rareSound + gain + float64(seed)
+					s["audio"] = rareSound + gain + validate.Number(seed)
 				}
 				list = append(list, Trial{Arm: a.Name, Seed: uint64(seed), Scores: Scores{"accuracy": s}})
 			}

@@ -18,36 +18,46 @@ type Paired struct {
 	Exact     bool    // of [Wilcoxon]: P counts all outcomes and approximates nothing
 }
 
-// differences returns a - b where both are defined. It panics where the lengths
+// rounding is how much of values a difference of two may be that are equal but
+// for the rounding of sums, like those of means over combinations: 64 units in
+// the last place.
+const rounding = 0x1p-46
+
+// differences returns a - b where both are defined, and 0 for what is rounding
+// alone, of which noise is the most there can be. It panics where the lengths
 // differ.
-func differences(a, b []float64) []float64 {
+func differences(a, b []float64) (d []float64, noise float64) {
 	if len(a) != len(b) {
 		panic(fmt.Sprintf("metrics: %d values paired with %d", len(a), len(b)))
 	}
-	d := make([]float64, 0, len(a))
 	for i := range a {
 		if v := a[i] - b[i]; !math.IsNaN(v) {
 			d = append(d, v)
+			noise = max(noise, rounding*max(math.Abs(a[i]), math.Abs(b[i])))
 		}
 	}
-	return d
+	for i, v := range d {
+		if math.Abs(v) <= noise {
+			d[i] = 0
+		}
+	}
+	return d, noise
 }
 
 // TTest is Student's t-test of the mean of a - b against 0; pairs with a NaN are
-// left out. P is NaN for fewer than two pairs, and where all differences are 0.
+// left out. Statistic and P are NaN for fewer than two pairs, and where all
+// differences are the same but for rounding: the test estimates what chance does
+// from their deviation, and has nothing to say of none.
 func TTest(a, b []float64) Paired {
-	d := differences(a, b)
+	d, noise := differences(a, b)
 	s := Summarise(d)
-	t := s.Mean / (s.SD / math.Sqrt(float64(s.N)))
-	p := math.NaN()
-	switch f := float64(s.N - 1); {
-	case math.IsInf(t, 0):
-		p = 0
-	case !math.IsNaN(t):
-		// The two tails of Student's t: I(x; f/2, 1/2) at x = f / (f + t²).
-		p = mathext.RegIncBeta(f/2, 0.5, f/(f+t*t))
+	if !(s.SD > noise) { // NaN as well
+		return Paired{N: s.N, Mean: s.Mean, Statistic: math.NaN(), P: math.NaN()}
 	}
-	return Paired{N: s.N, Mean: s.Mean, Statistic: t, P: p}
+	t := s.Mean / (s.SD / math.Sqrt(float64(s.N)))
+	f := float64(s.N - 1)
+	// The two tails of Student's t: I(x; f/2, 1/2) at x = f / (f + t²).
+	return Paired{N: s.N, Mean: s.Mean, Statistic: t, P: mathext.RegIncBeta(f/2, 0.5, f/(f+t*t))}
 }
 
 // maxExact is how many pairs Wilcoxon counts through: 2^50 outcomes are exact in
@@ -61,7 +71,7 @@ const maxExact = 50
 // is the normal approximation with the variance corrected for ties, and without
 // a continuity correction. Where nothing differs P is 1.
 func Wilcoxon(a, b []float64) Paired {
-	d := differences(a, b)
+	d, _ := differences(a, b)
 	out := Paired{Mean: Summarise(d).Mean}
 	d = slices.DeleteFunc(d, func(v float64) bool { return v == 0 })
 	out.N = len(d)

@@ -45,7 +45,9 @@ func TestPairedTestsWithoutADifference(t *testing.T) {
 		{"all equal", []float64{1, 2, 3}, []float64{1, 2, 3}, nan, 1, 3, 0},
 		{"one pair", []float64{1}, []float64{2}, nan, 1, 1, 1},
 		{"undefined left out", []float64{1, nan, 3}, []float64{nan, 2, 2}, nan, 1, 1, 1},
-		{"one and the same difference", []float64{1, 2, 3}, []float64{0, 1, 2}, 0, 0.25, 3, 3},
+		{"one and the same difference", []float64{1, 2, 3}, []float64{0, 1, 2}, nan, 0.25, 3, 3},
+		{"the same but for rounding", []float64{90.1, 80.3, 70.7}, []float64{90, 80.2, 70.6}, nan, 0.25, 3, 3},
+		{"none but for rounding", []float64{0.30000000000000004, 60}, []float64{0.3, 60}, nan, 1, 2, 0},
 	} {
 		tt, w := metrics.TTest(tc.a, tc.b), metrics.Wilcoxon(tc.a, tc.b)
 		if !near(tt.P, tc.t, 0) || tt.N != tc.tn || !near(w.P, tc.w, 0) || w.N != tc.wn {
