@@ -251,6 +251,30 @@ func TestTrainRefuses(t *testing.T) {
 	}
 }
 
+// A validation that cannot be leaves no folder, and so nothing that keeps a run
+// from being begun there.
+func TestValidationThatFailsLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"), "--kinds", "avdigits")
+	data, runDir := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "run")
+	want(t, cli.Failed, "validate", runDir)
+	trained(t, data, runDir, "--steps", "2")
+	if code, _, _ := lacuna(t, "validate", runDir, "--combos", "smell"); code == cli.Good {
+		t.Error("smell was judged")
+	}
+	if _, err := os.Stat(filepath.Join(runDir, "test")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder of tables: %v", err)
+	}
+	left := filepath.Join(dir, "left", "test")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr := want(t, cli.Failed, "train", data, "--run", filepath.Dir(left))
+	if !strings.Contains(stderr, "no run: give another --run") || strings.Contains(stderr, "--resume") {
+		t.Errorf("a folder that is no run: %s", stderr)
+	}
+}
+
 // Neither the number of cores that compute nor that of goroutines that prepare
 // and vary samples changes a bit.
 func TestWorkersDoNotMatter(t *testing.T) {

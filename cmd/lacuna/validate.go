@@ -56,9 +56,6 @@ func (c *validateCmd) Run(a *app) error {
 	if c.Out == "" {
 		c.Out = filepath.Join(c.Dir, c.Split)
 	}
-	if err := os.MkdirAll(c.Out, 0o777); err != nil {
-		return err
-	}
 	var bar *progress.Bar
 	j := lab.Judge{Registry: a.registry, Engine: e, Dir: c.Dir, Data: c.Data, Split: sp, Combos: c.Combos, Examples: c.Out,
 		OnOpen: func(n int) { bar = progress.New(a.stderr, "validate "+filepath.Base(c.Dir), "subject", n, time.Now) },
@@ -95,6 +92,9 @@ func (c *validateCmd) labels(m *validate.LabelMap, widest bool, numbers []uint8)
 	}
 	var b bytes.Buffer
 	if err := m.EncodeNIfTI(&b, numbers); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Out, 0o777); err != nil {
 		return err
 	}
 	return atomicfile.WriteFile(filepath.Join(c.Out, m.Key.Subject+".nii.gz"), b.Bytes(), 0o666)

@@ -85,12 +85,21 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 		noteData: abs, noteCommand: j.Command, noteParameters: strconv.Itoa(t.Model.Params().Count()),
 	}}
 	r, err := rundir.Create(j.Dir, s, info, j.start())
-	if errors.Is(err, rundir.ErrExists) {
-		return train.State{}, fmt.Errorf("%w: go on with it by --resume, or give another --run", err)
-	} else if err != nil {
-		return train.State{}, err
+	if err != nil {
+		return train.State{}, taken(err)
 	}
 	return j.train(ctx, r, d, s, t)
+}
+
+// taken adds what to do where a run's folder is not free.
+func taken(err error) error {
+	switch {
+	case errors.Is(err, rundir.ErrExists):
+		return fmt.Errorf("%w: go on with it by --resume, or give another --run", err)
+	case errors.Is(err, rundir.ErrNotEmpty):
+		return fmt.Errorf("%w: give another --run, or empty it", err)
+	}
+	return err
 }
 
 func (j *Job) start() rundir.Start {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -146,10 +147,7 @@ func (s Spec) judge(ctx context.Context, j Judge, d *Data, m nn.Model) (*validat
 			return r, err
 		}
 		g, err := classExamples(ctx, d, shards.Query{Split: j.Split}, r)
-		if err == nil {
-			err = g.write(j.Examples)
-		}
-		return r, err
+		return r, j.show(g, err)
 	}
 	p := planes{data: d, cases: map[ingest.Key]*plane{}, numbers: map[ingest.Key][]uint8{}}
 	if j.Examples != "" {
@@ -170,10 +168,18 @@ func (s Spec) judge(ctx context.Context, j Judge, d *Data, m nn.Model) (*validat
 		return r, err
 	}
 	g, err := p.gallery(r)
+	return r, j.show(g, err)
+}
+
+// show writes examples, once they are whole.
+func (j Judge) show(g gallery, err error) error {
+	if err == nil {
+		err = os.MkdirAll(j.Examples, 0o777)
+	}
 	if err == nil {
 		err = g.write(j.Examples)
 	}
-	return r, err
+	return err
 }
 
 // evaluator returns what judges a model of the spec.

@@ -28,8 +28,11 @@ const (
 // it reads.
 const SchemaVersion = 1
 
-// ErrExists says that the directory has something in it already.
-var ErrExists = errors.New("not empty")
+// What keeps a run from being begun in a directory.
+var (
+	ErrExists   = errors.New("is a run already")
+	ErrNotEmpty = errors.New("not empty, and no run")
+)
 
 // Info is what run.json says.
 type Info struct {
@@ -59,9 +62,8 @@ type Run struct {
 }
 
 // Create begins a run in dir, which it makes if need be. A directory with
-// anything in it is refused, see [ErrExists], unless it is only what a process
-// left that was killed in Create. It fills in SchemaVersion and Config of info,
-// and its first start.
+// anything in it is refused as [Vacant] says. It fills in SchemaVersion and Config
+// of info, and its first start.
 func Create(dir string, config any, info Info, start Start) (*Run, error) {
 	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
@@ -87,15 +89,9 @@ func Create(dir string, config any, info Info, start Start) (*Run, error) {
 }
 
 func (r *Run) create() error {
-	entries, err := os.ReadDir(r.dir)
+	err := Vacant(r.dir)
 	if err != nil {
-		return fmt.Errorf("rundir: %w", err)
-	}
-	for _, e := range entries {
-		name := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "."), ".partial")
-		if e.Name() == InfoName || !slices.Contains([]string{ConfigName, InfoName, MetricsName}, name) {
-			return fmt.Errorf("rundir: %s has a %s: %w; go on with that run, or name another directory", r.dir, e.Name(), ErrExists)
-		}
+		return err
 	}
 	if err := atomicfile.WriteFile(r.Path(ConfigName), r.config, 0o666); err != nil {
 		return fmt.Errorf("rundir: %w", err)
@@ -104,6 +100,26 @@ func (r *Run) create() error {
 		return err
 	}
 	return r.writeInfo()
+}
+
+// Vacant reports why no run can be begun in dir, which need not be there: an
+// [ErrExists], or an [ErrNotEmpty] where there is something that is more than a
+// process left that was killed in [Create].
+func Vacant(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("rundir: %w", err)
+	}
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == InfoName }) {
+		return fmt.Errorf("rundir: %s %w", dir, ErrExists)
+	}
+	for _, e := range entries {
+		name := strings.TrimSuffix(strings.TrimPrefix(e.Name(), "."), ".partial")
+		if !slices.Contains([]string{ConfigName, InfoName, MetricsName}, name) {
+			return fmt.Errorf("rundir: %s has a %s: %w", dir, e.Name(), ErrNotEmpty)
+		}
+	}
+	return nil
 }
 
 // Open locks a run that was created before and reads its info and configuration.

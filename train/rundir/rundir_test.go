@@ -127,7 +127,7 @@ func TestCreateRefuses(t *testing.T) {
 		want       error
 	}{
 		{"a run", rundir.InfoName, rundir.ErrExists},
-		{"something else", "thesis.tex", rundir.ErrExists},
+		{"something else", "thesis.tex", rundir.ErrNotEmpty},
 		{"killed in Create", rundir.ConfigName, nil},
 		{"killed in Create, later", "." + rundir.InfoName + ".partial", nil},
 	} {
