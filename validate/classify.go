@@ -65,7 +65,7 @@ func (r *classification) add(s *ingest.Sample) error {
 	r.first = append(r.first, len(r.report.Items))
 	for i := range r.report.Combos {
 		c := &r.report.Combos[i]
-		if seen := c.narrow(s.Present); seen != 0 {
+		if seen := c.narrow(s.Present, class != ""); seen != 0 {
 			r.report.Items = append(r.report.Items, Item{Key: s.Key.String(), Combo: c.Name, Seen: r.Modalities.Format(seen), Class: class})
 		}
 	}
@@ -150,4 +150,5 @@ func (r *classification) finish() {
 		}
 		r.report.Combos[i].Classification = out
 	}
+	r.report.warn("samples")
 }

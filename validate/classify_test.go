@@ -70,7 +70,7 @@ func TestClassification(t *testing.T) {
 		}{
 			{"image", 5, 0, 1, 4, 3, [][]int{{1, 0, 0}, {0, 1, 0}, {1, 0, 1}}},
 			{"audio", 4, 0, 2, 4, 3, [][]int{{1, 0, 0}, {1, 1, 0}, {0, 0, 1}}},
-			{"image+audio", 6, 3, 0, 5, 4, [][]int{{1, 0, 0}, {0, 2, 0}, {1, 0, 1}}},
+			{"image+audio", 6, 2, 0, 5, 4, [][]int{{1, 0, 0}, {0, 2, 0}, {1, 0, 1}}},
 		} {
 			c := r.Combos[i]
 			if c.Name != w.name || c.Evaluated != w.evaluated || c.Reduced != w.reduced || c.Skipped != w.skipped {

@@ -105,19 +105,40 @@ func (e *Evaluator) combos() []Combo {
 	return out
 }
 
-// narrow returns what a sample recorded with has of the combination, and counts.
-func (c *Combo) narrow(has modality.Mask) modality.Mask {
+// narrow returns what a subject recorded with has of the combination, and counts
+// it; labelled says whether it will be judged.
+func (c *Combo) narrow(has modality.Mask, labelled bool) modality.Mask {
 	m := c.Mask & has
-	switch m {
-	case 0:
+	if m == 0 {
 		c.Skipped++
-	case c.Mask:
-		c.Evaluated++
-	default:
-		c.Evaluated++
+		return m
+	}
+	c.Evaluated++
+	if labelled && m != c.Mask {
 		c.Reduced++
 	}
 	return m
+}
+
+// warn adds what a reader of the scores must know of the subjects.
+func (r *Report) warn(subjects string) {
+	if r.Unlabelled > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %d %s have no label: they were predicted, and no score is of them", r.Unlabelled, r.Subjects, subjects))
+	}
+	var never []string
+	reduced := false
+	for _, c := range r.Combos {
+		reduced = reduced || c.Reduced > 0
+		if c.Reduced > 0 && c.Whole() == 0 {
+			never = append(never, c.Name)
+		}
+	}
+	if reduced {
+		r.Warnings = append(r.Warnings, "some "+subjects+" lack modalities: a combination's scores are from what each has of it, and those that have all of it are counted as whole")
+	}
+	if len(never) > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("of the %s judged none has all of %s: scores there are those of less", subjects, strings.Join(never, ", ")))
+	}
 }
 
 // presence is the part of a protocol that both tasks share.
@@ -152,7 +173,7 @@ func (e *Evaluator) protocol(order []brush) string {
 		"post-processing " + e.Post.String(),
 		"whole cases; voxels that no patch has count as background",
 		"Dice; HD95 in mm, from surface voxels (6 neighbours) to surface voxels, the larger of both directions' 95th percentiles, linear interpolation",
-		"empty masks " + string(e.Empty),
+		"empty masks " + e.Empty.Words(),
 		"means over subjects, undefined left out and counted",
 		presence,
 	}, "; ")

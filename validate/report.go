@@ -51,13 +51,28 @@ type Report struct {
 type Combo struct {
 	Name      string        `json:"name"` // made from Mask: "flair+t2"
 	Mask      modality.Mask `json:"mask"`
-	Evaluated int           `json:"evaluated"` // subjects that have some of it
-	Reduced   int           `json:"reduced"`   // of these, those that lack some of it
+	Evaluated int           `json:"evaluated"` // subjects that have some of it, predicted
+	Reduced   int           `json:"reduced"`   // of those judged, the ones that lack some of it
 	Skipped   int           `json:"skipped"`   // subjects that have none of it
 
 	Classification *Classification `json:"classification,omitempty"`
 	Regions        []RegionScores  `json:"regions,omitempty"`
 }
+
+// Judged returns how many subjects the scores are of: those evaluated that have a
+// label.
+func (c Combo) Judged() int {
+	switch {
+	case c.Classification != nil:
+		return c.Classification.N
+	case len(c.Regions) > 0:
+		return c.Regions[0].Dice.N + c.Regions[0].Dice.Undefined
+	}
+	return 0
+}
+
+// Whole returns how many of the judged subjects have all of the combination.
+func (c Combo) Whole() int { return c.Judged() - c.Reduced }
 
 // Classification is how well classes were told.
 type Classification struct {

@@ -106,7 +106,7 @@ func (r *segmentation) evaluate(ctx context.Context, patches []*ingest.Sample) e
 	}
 	for i := range r.report.Combos {
 		c := &r.report.Combos[i]
-		seen := c.narrow(v.present)
+		seen := c.narrow(v.present, v.truth != nil)
 		if seen == 0 {
 			continue
 		}
@@ -203,6 +203,7 @@ func (r *segmentation) finish() {
 			region.Name, Number(metrics.Summarise(dice).Mean), Number(metrics.Summarise(hd95).Mean),
 		})
 	}
+	r.report.warn("cases")
 	if r.holed > 0 {
 		r.report.Warnings = append(r.report.Warnings, fmt.Sprintf("%d of %d cases have voxels that no patch covers, which count as background: evaluate patches cut by the policy grid", r.holed, r.report.Subjects))
 	}

@@ -233,6 +233,14 @@ func TestMissingModalitiesAndLabels(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
+	for i, want := range []string{"2 judged, 2 whole", "2 judged, 1 whole", "1 judged, 1 whole"} {
+		if got := fmt.Sprintf("%d judged, %d whole", r.Combos[i].Judged(), r.Combos[i].Whole()); got != want {
+			t.Errorf("%s: got %s, want %s", r.Combos[i].Name, got, want)
+		}
+	}
+	if text := strings.Join(r.Warnings, "\n"); len(r.Warnings) != 2 || !strings.Contains(text, "1 of 3 cases have no label") || !strings.Contains(text, "some cases lack modalities") {
+		t.Errorf("warnings:\n%s", text)
+	}
 	for i, want := range []string{
 		"brats/full flair flair", "brats/full t1+t1ce t1+t1ce", "brats/full t1ce+t2 t1ce+t2",
 		"brats/some flair flair", "brats/some t1+t1ce t1",
@@ -244,6 +252,19 @@ func TestMissingModalitiesAndLabels(t *testing.T) {
 	}
 	if n := len(r.Cases); n != 5*len(regions) {
 		t.Errorf("%d rows", n)
+	}
+}
+
+// TestACombinationThatNoCaseHas is told: its scores are those of a smaller one.
+func TestACombinationThatNoCaseHas(t *testing.T) {
+	e := validate.Evaluator{Modalities: brats, Classes: tissues, Regions: regions, Combos: []modality.Mask{0b0001, 0b0011}}
+	s := scan("a", [3]int{4, 5, 6}, 0b0001)
+	r, err := e.Run(t.Context(), oracle(map[string][]uint8{"a": s.Target.Data}), sequence(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.Warnings); n != 2 || !strings.Contains(r.Warnings[1], "none has all of flair+t1: ") {
+		t.Errorf("warnings %q", r.Warnings)
 	}
 }
 

@@ -56,7 +56,7 @@ func WriteMarkdown(w io.Writer, r *Report) error {
 	t.line("%d %s, %d of them unlabelled.", r.Subjects, subjects, r.Unlabelled)
 	for _, c := range r.Combos {
 		if c.Reduced+c.Skipped > 0 {
-			t.line("%s: %d of the %s were evaluated with the part of it that was recorded; %d have none of it and were not evaluated.", c.Name, c.Reduced, subjects, c.Skipped)
+			t.line("%s: %d of the %s judged have a part of it only, and were judged by that; %d have none of it and were not evaluated.", c.Name, c.Reduced, subjects, c.Skipped)
 		}
 	}
 	for _, warning := range r.Warnings {
@@ -129,7 +129,7 @@ func (t *tables) segmentation(r *Report) {
 	}
 	var rows [][]string
 	for _, c := range r.Combos {
-		cells := []string{c.Name, strconv.Itoa(c.Evaluated)}
+		cells := []string{c.Name, strconv.Itoa(c.Judged())}
 		for _, s := range c.Regions {
 			cells = append(cells, s.Dice.mean(100))
 		}

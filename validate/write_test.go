@@ -56,13 +56,15 @@ const segmentedMarkdown = `| modalities | cases | Dice ET | Dice WT | Dice TC | 
 
 Mean Dice in % and HD95 in mm; in parentheses, undefined scores, which are left out.
 
-Protocol: lacuna-segmentation/1: regions of classes ET = 3, WT = 2+1+3, TC = 1+3; patches put together by the mean of probabilities, uniform weights; a region where it is above 0.5; regions painted in the order WT, TC, ET, then judged on the label map; post-processing 18-connected parts below min(2, largest/10) voxels to background; whole cases; voxels that no patch has count as background; Dice; HD95 in mm, from surface voxels (6 neighbours) to surface voxels, the larger of both directions' 95th percentiles, linear interpolation; empty masks brats; means over subjects, undefined left out and counted; a combination is narrowed to the modalities recorded.
+Protocol: lacuna-segmentation/1: regions of classes ET = 3, WT = 2+1+3, TC = 1+3; patches put together by the mean of probabilities, uniform weights; a region where it is above 0.5; regions painted in the order WT, TC, ET, then judged on the label map; post-processing 18-connected parts below min(2, largest/10) voxels to background; whole cases; voxels that no patch has count as background; Dice; HD95 in mm, from surface voxels (6 neighbours) to surface voxels, the larger of both directions' 95th percentiles, linear interpolation; empty masks brats (both empty: Dice 1, HD95 0; one of them empty: Dice 0, HD95 undefined); means over subjects, undefined left out and counted; a combination is narrowed to the modalities recorded.
 
 2 cases, 0 of them unlabelled.
 
-t1: 0 of the cases were evaluated with the part of it that was recorded; 1 have none of it and were not evaluated.
+t1: 0 of the cases judged have a part of it only, and were judged by that; 1 have none of it and were not evaluated.
 
-flair+t1: 1 of the cases were evaluated with the part of it that was recorded; 0 have none of it and were not evaluated.
+flair+t1: 1 of the cases judged have a part of it only, and were judged by that; 0 have none of it and were not evaluated.
+
+Warning: some cases lack modalities: a combination's scores are from what each has of it, and those that have all of it are counted as whole.
 `
 
 const classifiedMarkdown = `| modalities | samples | right | accuracy % | 95 % interval | macro-F1 % |

@@ -49,6 +49,19 @@ const (
 // Conventions returns all of them, the default first.
 func Conventions() []Empty { return []Empty{BraTS, BraTSPenalty, MONAI} }
 
+// Words says the convention in a report.
+func (e Empty) Words() string {
+	switch e {
+	case "", BraTS:
+		return "brats (both empty: Dice 1, HD95 0; one of them empty: Dice 0, HD95 undefined)"
+	case BraTSPenalty:
+		return "brats-373 (both empty: Dice 1, HD95 0; one of them empty: Dice 0, HD95 373.13)"
+	case MONAI:
+		return "monai (the true one empty: both undefined; the predicted one alone: Dice 0, HD95 undefined)"
+	}
+	panic("metrics: there is no convention " + string(e))
+}
+
 // scores returns Dice and HD95 where pred or truth, of so many voxels, is empty.
 func (e Empty) scores(pred, truth int) (dice, hd95 float64) {
 	switch e {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -131,6 +132,9 @@ func TestConventionsForEmptyMasks(t *testing.T) {
 	for _, e := range metrics.Conventions() {
 		if got := metrics.Dice(some, some, e); got != 1 {
 			t.Errorf("%s: Dice of a mask with itself is %g", e, got)
+		}
+		if !strings.HasPrefix(e.Words(), string(e)+" (") {
+			t.Errorf("%s is explained as %q", e, e.Words())
 		}
 	}
 }
