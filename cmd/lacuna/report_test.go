@@ -80,7 +80,7 @@ func TestReportOfDigits(t *testing.T) {
 		t.Errorf("not the short table:\n%s", stdout)
 	}
 	text = readText(t, runDir, "report.html")
-	checkPage(t, text, "Result", "Examples", "Training", "What next", "How it was made")
+	checkPage(t, text, "Result on test", "Examples on test", "Training", "What next", "How it was made")
 	for _, has := range []string{"Seeing image and audio, it is right on", "; chance would be 10", "F1 by class", "lacuna-classification/1", "image&#43;audio: "} {
 		if !strings.Contains(text, has) {
 			t.Errorf("the report lacks %q", has)
@@ -102,7 +102,7 @@ func TestReportOfDigits(t *testing.T) {
 	}
 	// A second split has sections of its own.
 	want(t, cli.Good, "validate", runDir, "--split", "val", "--combos", "audio")
-	checkPage(t, readText(t, runDir, "report.html"), "Result", "Examples", "Result on val", "Examples on val", "Training", "What next", "How it was made")
+	checkPage(t, readText(t, runDir, "report.html"), "Result on test", "Examples on test", "Result on val", "Examples on val", "Training", "What next", "How it was made")
 }
 
 func TestReportOfAResumedRun(t *testing.T) {
@@ -131,7 +131,7 @@ func TestReportOfVolumes(t *testing.T) {
 		t.Errorf("not the short table:\n%s", stdout)
 	}
 	text := readText(t, runDir, "report.html")
-	checkPage(t, text, "Result", "Examples", "Training", "What next", "How it was made")
+	checkPage(t, text, "Result on test", "Examples on test", "Training", "What next", "How it was made")
 	if n := strings.Count(text, "<td>●</td>"); n != 32 { // each of four modalities is in 8 of 15 combinations
 		t.Errorf("%d dots in the table, want 32", n)
 	}

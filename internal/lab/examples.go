@@ -106,44 +106,46 @@ const perGroup = 4
 type judged struct {
 	key, class string
 	items      []validate.Item // by combination, as far as there is one
+	whole      int             // the item of the widest combination
 }
 
 // right reports whether the i-th prediction is.
 func (s judged) right(i int) bool { return s.items[i].Predicted == s.class }
 
-// bySample puts the rows of a report together again.
-func bySample(r *validate.Report) []judged {
+// mixed reports whether the prediction from the widest combination is right, and
+// another is not.
+func (s judged) mixed() bool {
+	return s.right(s.whole) && slices.ContainsFunc(s.items, func(it validate.Item) bool { return it.Predicted != s.class })
+}
+
+// bySample puts the rows of a report together again, of the labelled samples that
+// have all of the combination full.
+func bySample(r *validate.Report, full string) []judged {
 	var list []judged
-	for _, it := range r.Items {
-		if n := len(list); n == 0 || list[n-1].key != it.Key {
-			list = append(list, judged{key: it.Key, class: it.Class})
+	for items := r.Items; len(items) > 0; {
+		n := slices.IndexFunc(items, func(it validate.Item) bool { return it.Key != items[0].Key })
+		if n < 0 {
+			n = len(items)
 		}
-		last := &list[len(list)-1]
-		last.items = append(last.items, it)
+		s := judged{key: items[0].Key, class: items[0].Class, items: items[:n]}
+		s.whole = slices.IndexFunc(s.items, func(it validate.Item) bool { return it.Combo == full && it.Seen == full })
+		if s.whole >= 0 && s.class != "" {
+			list = append(list, s)
+		}
+		items = items[n:]
 	}
 	return list
 }
 
-// kinds are the groups of a classification's examples.
+// kinds are the groups of a classification's examples: their title where the
+// widest combination is all that a sample can have, and where it is another.
 var kinds = [...]struct {
-	title string
-	is    func(judged) bool
+	title, other string
+	is           func(judged) bool
 }{
-	{"Right with everything, wrong with less", func(s judged) bool { return s.last() && slices.Contains(s.before(), false) }},
-	{"Wrong although everything was there", func(s judged) bool { return !s.last() }},
-	{"Right with any part", func(s judged) bool { return s.last() && !slices.Contains(s.before(), false) }},
-}
-
-// last reports whether the prediction from most modalities is right, before the
-// same of the others.
-func (s judged) last() bool { return s.right(len(s.items) - 1) }
-
-func (s judged) before() []bool {
-	var list []bool
-	for i := range s.items[:len(s.items)-1] {
-		list = append(list, s.right(i))
-	}
-	return list
+	{"Right with everything, wrong with less", "Right with %s, wrong with others", judged.mixed},
+	{"Wrong although everything was there", "Wrong with %s", func(s judged) bool { return !s.right(s.whole) }},
+	{"Right throughout", "Right throughout", func(s judged) bool { return s.right(s.whole) && !s.mixed() }},
 }
 
 // choose returns for each kind a few samples, of as many classes as there are.
@@ -153,7 +155,7 @@ func choose(samples []judged) [len(kinds)][]judged {
 		of := map[string]int{}
 		var all []judged
 		for _, s := range samples {
-			if s.class != "" && kind.is(s) {
+			if kind.is(s) {
 				all = append(all, s)
 			}
 		}
@@ -172,7 +174,8 @@ func choose(samples []judged) [len(kinds)][]judged {
 // classExamples draws samples that a report is about. It reads them anew, since
 // the network saw them scaled.
 func classExamples(ctx context.Context, d *Data, query shards.Query, r *validate.Report) (gallery, error) {
-	chosen := choose(bySample(r))
+	full := best(*r)
+	chosen := choose(bySample(r, full.Name))
 	wanted := map[string]*picture{}
 	for _, list := range chosen {
 		for _, s := range list {
@@ -201,6 +204,9 @@ func classExamples(ctx context.Context, d *Data, query shards.Query, r *validate
 			continue
 		}
 		part := group{Title: kinds[k].title}
+		if full.Mask != d.Set.Modalities.Full() {
+			part.Title = strings.ReplaceAll(kinds[k].other, "%s", full.Name)
+		}
 		for _, s := range list {
 			part.Pictures = append(part.Pictures, *wanted[s.key])
 		}
@@ -223,7 +229,7 @@ func classExamples(ctx context.Context, d *Data, query shards.Query, r *validate
 func caption(s judged, r *validate.Report) string {
 	lines := []string{"true: " + s.class}
 	for i, it := range s.items {
-		if i < len(s.items)-1 && strings.Contains(it.Combo, "+") && len(s.items) > 3 {
+		if i != s.whole && strings.Contains(it.Combo, "+") && len(s.items) > 3 {
 			continue
 		}
 		mark := "✗"

@@ -203,16 +203,7 @@ func copyPlane[T any](c *plane, dst []T, s *ingest.Sample, src []T) {
 // gallery draws the planes: what is true, and what was predicted from all
 // modalities and from those that gave the least.
 func (p *planes) gallery(r *validate.Report) (gallery, error) {
-	full := slices.MaxFunc(r.Combos, func(a, b validate.Combo) int { return a.Mask.Count() - b.Mask.Count() })
-	poor := slices.MinFunc(r.Combos, func(a, b validate.Combo) int {
-		switch d := meanDice(a) - meanDice(b); {
-		case d < 0:
-			return -1
-		case d > 0:
-			return 1
-		}
-		return 0
-	})
+	full, poor := best(*r), worst(*r)
 	var g gallery
 	shown := map[uint8]bool{}
 	for _, c := range p.order {
@@ -232,25 +223,17 @@ func (p *planes) gallery(r *validate.Report) (gallery, error) {
 				colours = append(colours, sheet.ColourName(uint8(k))+" is "+name)
 			}
 		}
-		g.Groups[0].Text = fmt.Sprintf("The axial plane with most tumour of the first, the middle and the last case, whatever their scores: what is true, the prediction from %s, and that from %s, the combination with the lowest Dice. Below them stands the Dice of the whole case in %%. Colours: %s.",
-			full.Name, poor.Name, strings.Join(colours, ", "))
+		text := "The axial plane with most tumour, the middle one of a case without labels, of the first, the middle and the last case, whatever their scores: what is true, as far as that is known, and the prediction from " + full.Name
+		if poor.Mask != full.Mask {
+			text += ", and that from " + poor.Name + ", the combination with the lowest Dice"
+		}
+		text += ". Below them stands the Dice of the whole case in %."
+		if colours != nil {
+			text += " Colours: " + strings.Join(colours, ", ") + "."
+		}
+		g.Groups[0].Text = text
 	}
 	return g, nil
-}
-
-// meanDice is the mean over regions, as far as it is defined; 2, more than any,
-// where none is.
-func meanDice(c validate.Combo) float64 {
-	sum, n := 0.0, 0
-	for _, s := range c.Regions {
-		if v := float64(s.Dice.Mean); !math.IsNaN(v) {
-			sum, n = sum+v, n+1
-		}
-	}
-	if n == 0 {
-		return 2
-	}
-	return sum / float64(n)
 }
 
 func (p *planes) draw(c *plane, r *validate.Report, full, poor validate.Combo, shown map[uint8]bool) (group, error) {
@@ -291,11 +274,15 @@ func (p *planes) draw(c *plane, r *validate.Report, full, poor validate.Combo, s
 			return g, err
 		}
 	}
-	from := full.Name
-	if len(p.data.Set.Modalities.Names()) == full.Mask.Count() {
-		from = "all"
+	// from says what a prediction is from: of a combination what the case has.
+	from := func(combo validate.Combo) string {
+		has, all := combo.Mask&c.sample.Present, p.data.Set.Modalities.Full()
+		if has == all {
+			return "predicted from all" + caseDice(r, c.key, combo)
+		}
+		return "predicted from " + p.data.Set.Modalities.Format(has) + caseDice(r, c.key, combo)
 	}
-	if err := add(under, c.predicted[full.Mask], "predicted from "+from+caseDice(r, c.key, full)); err != nil {
+	if err := add(under, c.predicted[full.Mask], from(full)); err != nil {
 		return g, err
 	}
 	under = first(poor.Mask)
@@ -305,7 +292,7 @@ func (p *planes) draw(c *plane, r *validate.Report, full, poor validate.Combo, s
 	if err := add(under, nil, name(under)); err != nil {
 		return g, err
 	}
-	return g, add(under, c.predicted[poor.Mask], "predicted from "+poor.Name+caseDice(r, c.key, poor))
+	return g, add(under, c.predicted[poor.Mask], from(poor))
 }
 
 // caseDice says how good the prediction for the whole case is.

@@ -153,14 +153,13 @@ func (s Spec) judge(ctx context.Context, j Judge, d *Data, m nn.Model) (*validat
 	if j.Examples != "" {
 		p.chosen = []int{0, subjects / 2, subjects - 1}
 	}
-	widest := slices.MaxFunc(e.Combos, func(a, b modality.Mask) int { return a.Count() - b.Count() })
 	if j.Examples != "" || j.OnLabels != nil {
 		e.OnLabels = func(m *validate.LabelMap) error {
 			p.take(m)
 			if j.OnLabels == nil {
 				return nil
 			}
-			return j.OnLabels(m, m.Combo == widest, p.numbers[m.Key])
+			return j.OnLabels(m, m.Combo == widest(e.Combos), p.numbers[m.Key])
 		}
 	}
 	r, err := e.Run(ctx, predictor{j.Engine, m}, p.watch(samples))
@@ -202,6 +201,8 @@ func (s Spec) evaluator(j Judge, d *Data) (*validate.Evaluator, error) {
 		}
 		e.Combos = append(e.Combos, c)
 	}
+	places := slices.Collect(d.Set.Modalities.Combos())
+	slices.SortFunc(e.Combos, func(a, b modality.Mask) int { return slices.Index(places, a) - slices.Index(places, b) })
 	if e.Combos == nil {
 		for c := range d.Set.Modalities.Combos() {
 			if c&^used == 0 {

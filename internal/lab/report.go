@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/ingest/modality"
 	"github.com/lacuna-ml/lacuna/internal/atomicfile"
 	"github.com/lacuna-ml/lacuna/internal/chart"
 	"github.com/lacuna-ml/lacuna/internal/page"
@@ -189,7 +190,7 @@ func (a account) done() bool { return a.step >= int64(a.spec.Train.Steps) }
 // facts are what a reader looks for first.
 func (a account) facts() []page.Fact {
 	f := []page.Fact{{Name: "Data set", Value: a.spec.Dataset}, {Name: "Preset", Value: a.spec.Preset}, {Name: "Network", Value: network(a.spec, a.info)}}
-	steps := fmt.Sprintf("%s, of %d samples each", thousands(a.spec.Train.Steps), a.spec.Train.Batch)
+	steps := fmt.Sprintf("%s, of %s each", thousands(a.spec.Train.Steps), count(a.spec.Train.Batch, "sample"))
 	if !a.done() {
 		steps = fmt.Sprintf("%s of %s so far", thousands(int(a.step)), thousands(a.spec.Train.Steps))
 	}
@@ -380,15 +381,70 @@ func (g gallery) blocks() []page.Block {
 	return list
 }
 
-// of says which split a section is about, where it is not test.
-func (v verdicts) of() string {
-	if v.split == split.Test {
-		return ""
+// of says which split a section is about.
+func (v verdicts) of() string { return " on " + v.split.String() }
+
+// count writes a number of things: "1 step", "2,000 steps".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
 	}
-	return " on " + v.split.String()
+	return thousands(n) + " " + what
 }
 
-// widest is the combination of the most modalities.
-func widest(r validate.Report) validate.Combo {
-	return slices.MaxFunc(r.Combos, func(a, b validate.Combo) int { return a.Mask.Count() - b.Mask.Count() })
+// widest returns the combination of the most modalities, the first of equals.
+func widest(combos []modality.Mask) modality.Mask {
+	return slices.MaxFunc(combos, func(a, b modality.Mask) int { return a.Count() - b.Count() })
+}
+
+// telling are the combinations that some judged subject has all of; the scores of
+// others are those of smaller ones. Where nothing was judged they are all.
+func telling(r validate.Report) []validate.Combo {
+	var list []validate.Combo
+	for _, c := range r.Combos {
+		if c.Whole() > 0 {
+			list = append(list, c)
+		}
+	}
+	if list == nil {
+		return r.Combos
+	}
+	return list
+}
+
+// best returns the widest of the combinations that tell something.
+func best(r validate.Report) validate.Combo {
+	var masks []modality.Mask
+	list := telling(r)
+	for _, c := range list {
+		masks = append(masks, c.Mask)
+	}
+	return list[slices.Index(masks, widest(masks))]
+}
+
+// worst returns the one of those that tell something whose score is least: mean
+// Dice, or accuracy.
+func worst(r validate.Report) validate.Combo {
+	return slices.MinFunc(telling(r), func(a, b validate.Combo) int { return cmp.Compare(score(a), score(b)) })
+}
+
+// score is the accuracy of a classification, and of a segmentation the mean Dice
+// over regions as far as it is defined; 2, more than any, where none is.
+func score(c validate.Combo) float64 {
+	if k := c.Classification; k != nil {
+		if k.N == 0 {
+			return 2
+		}
+		return float64(k.Accuracy)
+	}
+	sum, n := 0.0, 0
+	for _, s := range c.Regions {
+		if v := float64(s.Dice.Mean); !math.IsNaN(v) {
+			sum, n = sum+v, n+1
+		}
+	}
+	if n == 0 {
+		return 2
+	}
+	return sum / float64(n)
 }

@@ -77,23 +77,29 @@ func seen(r validate.Report) []string {
 
 // classResult is that of a classification.
 func classResult(r validate.Report) []page.Block {
-	full := widest(r)
-	poor := slices.MinFunc(r.Combos, func(a, b validate.Combo) int {
-		return a.Classification.Right*max(b.Classification.N, 1) - b.Classification.Right*max(a.Classification.N, 1)
-	})
+	full, poor := best(r), worst(r)
+	if full.Judged() == 0 {
+		return []page.Block{page.Note{Text: unjudged}}
+	}
 	all := full.Classification
-	text := fmt.Sprintf("Seeing %s, it is right on %s %% of %d samples (with 95 %% confidence on %s to %s %%).",
-		words(r, full), percent(all.Accuracy), all.N, percent(all.Lo), percent(all.Hi))
+	text := fmt.Sprintf("Seeing %s, it is right on %s %% of %s%s (with 95 %% confidence on %s to %s %%).",
+		words(r, full), percent(all.Accuracy), count(all.N, "sample"), lacking(full), percent(all.Lo), percent(all.Hi))
 	if poor.Mask != full.Mask {
-		text += fmt.Sprintf(" With %s alone it is right on %s %%; chance would be %.0f %%.", words(r, poor), percent(poor.Classification.Accuracy), 100/float64(len(r.Classes)))
+		with := "With " + words(r, poor)
+		if poor.Mask.Count() == 1 {
+			with += " alone"
+		}
+		text += fmt.Sprintf(" %s it is right on %s %%; chance would be %.0f %%.", with, percent(poor.Classification.Accuracy), 100/float64(len(r.Classes)))
 	}
 	table := page.Table{Head: append(seen(r), "accuracy, %", "95 % interval", "right", "of", "macro-F1, %")}
+	table.Head = append(table.Head, whole(r, "whole")...)
 	points := chart.Bars{Title: "Accuracy by what is there", Y: "%", Points: true, Width: min(wide, 240+100*len(r.Combos)), Height: high,
 		Series: []chart.Series{{Name: "accuracy, with its 95 % interval"}}}
 	for _, c := range r.Combos {
 		k := c.Classification
-		table.Rows = append(table.Rows, append(dots(r, c), percent(k.Accuracy), percent(k.Lo)+" to "+percent(k.Hi),
-			strconv.Itoa(k.Right), strconv.Itoa(k.N), percent(k.MacroF1)))
+		row := append(dots(r, c), percent(k.Accuracy), percent(k.Lo)+" to "+percent(k.Hi),
+			strconv.Itoa(k.Right), strconv.Itoa(k.N), percent(k.MacroF1))
+		table.Rows = append(table.Rows, append(row, whole(r, strconv.Itoa(c.Whole()))...))
 		s := &points.Series[0]
 		points.Labels = append(points.Labels, c.Name)
 		s.Y, s.Low, s.High = append(s.Y, 100*float64(k.Accuracy)), append(s.Low, 100*float64(k.Lo)), append(s.High, 100*float64(k.Hi))
@@ -127,7 +133,7 @@ func byClass(r validate.Report) page.Table {
 	for _, c := range r.Combos {
 		t.Head = append(t.Head, c.Name)
 	}
-	full := widest(r).Classification
+	full := best(r).Classification
 	for i, k := range full.Classes {
 		row := []string{k.Name, strconv.Itoa(k.Support)}
 		for _, c := range r.Combos {
@@ -140,8 +146,11 @@ func byClass(r validate.Report) page.Table {
 
 // regionResult is that of a segmentation.
 func regionResult(r validate.Report) []page.Block {
-	full := widest(r)
-	text := fmt.Sprintf("Seeing %s, its mean Dice over %d cases is", words(r, full), full.Evaluated)
+	full := best(r)
+	if full.Judged() == 0 {
+		return []page.Block{page.Note{Text: unjudged}}
+	}
+	text := fmt.Sprintf("Seeing %s, its mean Dice over %s%s is", words(r, full), count(full.Judged(), "case"), lacking(full))
 	for i, g := range full.Regions {
 		sep := ","
 		if i == 0 {
@@ -152,8 +161,12 @@ func regionResult(r validate.Report) []page.Block {
 		text += fmt.Sprintf("%s %s %% for %s", sep, percent(g.Dice.Mean), g.Name)
 	}
 	text += "."
-	if len(r.Combos) > 1 && len(r.Average) > 0 {
-		text += fmt.Sprintf(" Over all %d combinations of modalities the means are", len(r.Combos))
+	if len(r.Combos) > 1 && len(r.Average) > 0 && len(telling(r)) == len(r.Combos) {
+		all := "the"
+		if len(r.Combos) == 1<<len(r.Modalities)-1 {
+			all = "all"
+		}
+		text += fmt.Sprintf(" Over %s %d combinations of modalities judged the means are", all, len(r.Combos))
 		for i, g := range r.Average {
 			if i > 0 {
 				text += ","
@@ -167,9 +180,29 @@ func regionResult(r validate.Report) []page.Block {
 
 const regionCaption = "Mean Dice in %, HD95 in mm; in parentheses, how many scores are undefined and left out."
 
+const unjudged = "No label is known of what was predicted, so nothing could be judged."
+
+// lacking says in parentheses how many of the judged subjects lack some of a
+// combination.
+func lacking(c validate.Combo) string {
+	if c.Reduced == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of which lack some of it)", c.Reduced)
+}
+
+// whole is a cell of the column of subjects that have all of a combination, which
+// is there where some have not.
+func whole(r validate.Report, cell string) []string {
+	if slices.ContainsFunc(r.Combos, func(c validate.Combo) bool { return c.Reduced > 0 }) {
+		return []string{cell}
+	}
+	return nil
+}
+
 // regionTable has a row a combination and one for their mean.
 func regionTable(r validate.Report) page.Table {
-	t := page.Table{Caption: regionCaption, Head: append(seen(r), "cases")}
+	t := page.Table{Caption: regionCaption, Head: append(append(seen(r), "cases"), whole(r, "whole")...)}
 	for _, name := range r.Regions {
 		t.Head = append(t.Head, "Dice "+name)
 	}
@@ -177,7 +210,7 @@ func regionTable(r validate.Report) page.Table {
 		t.Head = append(t.Head, "HD95 "+name)
 	}
 	for _, c := range r.Combos {
-		row := append(dots(r, c), strconv.Itoa(c.Evaluated))
+		row := append(append(dots(r, c), strconv.Itoa(c.Judged())), whole(r, strconv.Itoa(c.Whole()))...)
 		for _, g := range c.Regions {
 			row = append(row, summary(g.Dice, 100))
 		}
@@ -187,7 +220,8 @@ func regionTable(r validate.Report) page.Table {
 		t.Rows = append(t.Rows, row)
 	}
 	if len(r.Combos) > 1 {
-		row := append(make([]string, len(seen(r))), "mean")
+		row := make([]string, len(t.Head)-2*len(r.Regions))
+		row[0] = "mean"
 		for _, g := range r.Average {
 			row = append(row, percent(g.Dice))
 		}
@@ -235,16 +269,17 @@ func regionBars(r validate.Report) chart.Bars {
 func WriteSummary(w io.Writer, r *validate.Report) error {
 	var t page.Table
 	if len(r.Regions) == 0 {
-		t.Head = []string{"modalities", "samples", "right", "accuracy %", "95 % interval"}
+		t.Head = append([]string{"modalities", "samples", "right", "accuracy %", "95 % interval"}, whole(*r, "whole")...)
 		for _, c := range r.Combos {
 			k := c.Classification
-			t.Rows = append(t.Rows, []string{c.Name, strconv.Itoa(k.N), strconv.Itoa(k.Right), percent(k.Accuracy), percent(k.Lo) + " to " + percent(k.Hi)})
+			row := []string{c.Name, strconv.Itoa(k.N), strconv.Itoa(k.Right), percent(k.Accuracy), percent(k.Lo) + " to " + percent(k.Hi)}
+			t.Rows = append(t.Rows, append(row, whole(*r, strconv.Itoa(c.Whole()))...))
 		}
 	} else {
 		t = regionTable(*r)
 		t.Head = append([]string{"modalities"}, t.Head[len(seen(*r)):]...)
 		for i, row := range t.Rows {
-			name := ""
+			name := "mean"
 			if i < len(r.Combos) {
 				name = r.Combos[i].Name
 			}

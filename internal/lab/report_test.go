@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,8 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/modality"
 	"github.com/lacuna-ml/lacuna/internal/chart"
+	"github.com/lacuna-ml/lacuna/internal/page"
+	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train/rundir"
 	"github.com/lacuna-ml/lacuna/validate"
 )
@@ -54,27 +57,48 @@ func TestColumnsLineUp(t *testing.T) {
 	}
 }
 
-// TestExamplesAreFewAndOfTheirKind: whatever was predicted.
+// TestExamplesAreFewAndOfTheirKind: whatever was predicted, and whichever
+// combinations were judged.
 func TestExamplesAreFewAndOfTheirKind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := &validate.Report{}
 		n := rapid.IntRange(0, 60).Draw(t, "samples")
+		full := rapid.SampledFrom([]string{"image+audio", "audio"}).Draw(t, "widest")
+		can := map[string]bool{}
 		for i := range n {
 			class := rapid.SampledFrom([]string{"", "0", "1", "2"}).Draw(t, "class")
-			for _, combo := range []string{"image", "audio", "image+audio"}[rapid.IntRange(0, 2).Draw(t, "lacks"):] {
-				r.Items = append(r.Items, validate.Item{Key: fmt.Sprint("d/", i), Combo: combo, Class: class, Predicted: rapid.SampledFrom([]string{"0", "1", "2"}).Draw(t, "predicted")})
+			has := rapid.SampledFrom([]string{"image", "audio", "image+audio"}).Draw(t, "has")
+			key := fmt.Sprint("d/", i)
+			can[key] = class != "" && (has == full || has == "image+audio")
+			for _, combo := range []string{"image", "audio", "image+audio"} {
+				if combo == "image+audio" && full == "audio" || has != "image+audio" && combo != has && combo != "image+audio" {
+					continue
+				}
+				seen := combo
+				if combo == "image+audio" {
+					seen = has
+				}
+				r.Items = append(r.Items, validate.Item{Key: key, Combo: combo, Seen: seen, Class: class, Predicted: rapid.SampledFrom([]string{"0", "1", "2"}).Draw(t, "predicted")})
 			}
 		}
-		samples := bySample(r)
-		if len(samples) != n {
-			t.Fatalf("%d samples of %d", len(samples), n)
+		samples := bySample(r, full)
+		for _, s := range samples {
+			if !can[s.key] || s.items[s.whole].Combo != full || s.items[s.whole].Seen != full {
+				t.Fatalf("%s was not predicted from %s: %+v", s.key, full, s.items)
+			}
+			delete(can, s.key)
+		}
+		for key, left := range can {
+			if left {
+				t.Fatalf("%s is left out", key)
+			}
 		}
 		seen := map[string]bool{}
 		for k, list := range choose(samples) {
 			classes := map[string]int{}
 			all, distinct := 0, map[string]bool{}
 			for _, s := range samples {
-				if s.class != "" && kinds[k].is(s) {
+				if kinds[k].is(s) {
 					all++
 					distinct[s.class] = true
 				}
@@ -94,6 +118,94 @@ func TestExamplesAreFewAndOfTheirKind(t *testing.T) {
 			}
 		}
 	})
+}
+
+// judgedOn is a segmentation's report of one region: by combination the mean Dice
+// over so many cases, of which so many have all of it.
+func judgedOn(modalities []string, rows ...row) validate.Report {
+	r := validate.Report{Modalities: modalities, Regions: []string{"WT"}, Average: []validate.RegionMean{{Name: "WT", Dice: .5, HD95: 2}}}
+	set := modality.MustSet(modalities...)
+	for _, w := range rows {
+		r.Combos = append(r.Combos, validate.Combo{
+			Name: set.Format(w.mask), Mask: w.mask, Evaluated: w.judged + 3, Reduced: w.judged - w.full,
+			Regions: []validate.RegionScores{{Name: "WT", Dice: validate.Summary{N: w.judged, Mean: w.dice}, HD95: validate.Summary{N: w.judged, Mean: 3}}},
+		})
+	}
+	return r
+}
+
+type row struct {
+	mask         modality.Mask
+	judged, full int
+	dice         validate.Number
+}
+
+// TestResultSaysOnlyWhatWasThere: labels and modalities that cases lack are no
+// cases judged, and no combination seen.
+func TestResultSaysOnlyWhatWasThere(t *testing.T) {
+	nan := validate.Number(math.NaN())
+	for _, tt := range []struct {
+		name       string
+		report     validate.Report
+		has, lacks []string
+	}{
+		{"unlabelled", judgedOn([]string{"a", "b"}, row{1, 1, 1, .4}, row{2, 1, 1, .3}, row{3, 1, 1, .7}),
+			[]string{"Seeing a and b, its mean Dice over 1 case is 70.0 % for WT.", "Over all 3 combinations"}, []string{"whole", ">4<"}},
+		{"some narrowed", judgedOn([]string{"a", "b"}, row{1, 4, 4, .4}, row{2, 2, 2, .3}, row{3, 4, 2, .7}),
+			[]string{"over 4 cases (2 of which lack some of it) is", "whole"}, nil},
+		{"all narrowed", judgedOn([]string{"a", "b"}, row{1, 4, 4, .4}, row{2, 0, 0, nan}, row{3, 4, 0, .4}),
+			[]string{"Seeing a, its mean Dice over 4 cases is"}, []string{"Seeing a and b", "Over all"}},
+		{"some combinations", judgedOn([]string{"a", "b"}, row{1, 4, 4, .4}, row{3, 4, 4, .7}),
+			[]string{"Over the 2 combinations of modalities judged"}, []string{"Over all"}},
+		{"no label", judgedOn([]string{"a", "b"}, row{1, 0, 0, nan}, row{3, 0, 0, nan}), []string{"nothing could be judged"}, []string{"Seeing"}},
+	} {
+		var b bytes.Buffer
+		if err := page.Write(&b, page.Page{Sections: []page.Section{verdicts{split: split.Test, report: tt.report}.result()}}); err != nil {
+			t.Fatal(tt.name, err)
+		}
+		_, text, _ := strings.Cut(strings.ReplaceAll(b.String(), "\u00a0", " "), "<body>")
+		if i := strings.Index(text, "<svg"); i >= 0 {
+			text = text[:i]
+		}
+		for _, w := range tt.has {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: the page lacks %q:\n%s", tt.name, w, text)
+			}
+		}
+		for _, w := range tt.lacks {
+			if strings.Contains(text, w) {
+				t.Errorf("%s: the page has %q:\n%s", tt.name, w, text)
+			}
+		}
+	}
+}
+
+// TestCombinationsAreInOneOrder: whatever the order in which they were asked for.
+func TestCombinationsAreInOneOrder(t *testing.T) {
+	d := &Data{Set: datasets.Dataset{Modalities: modality.MustSet("flair", "t1", "t2")}}
+	e, err := Spec{}.evaluator(Judge{Combos: []string{"all", "flair+t2", "t1", "flair"}}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []modality.Mask{1, 2, 5, 7}; !slices.Equal(e.Combos, want) {
+		t.Errorf("got %v, want %v", e.Combos, want)
+	}
+}
+
+func TestSummaryNamesTheMean(t *testing.T) {
+	r := judgedOn([]string{"a", "b"}, row{1, 4, 4, .4}, row{2, 2, 2, .3}, row{3, 4, 2, .7})
+	var b bytes.Buffer
+	if err := WriteSummary(&b, &r); err != nil {
+		t.Fatal(err)
+	}
+	want := "modalities  cases  whole  Dice WT  HD95 WT\n" +
+		"a               4      4     40.0      3.0\n" +
+		"b               2      2     30.0      3.0\n" +
+		"a+b             4      2     70.0      3.0\n" +
+		"mean                         50.0      2.0\n"
+	if got, _, _ := strings.Cut(b.String(), "\n\n"); got+"\n" != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
 }
 
 // patches cuts a volume whose voxels are told apart into overlapping patches,
