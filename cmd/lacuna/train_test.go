@@ -313,50 +313,6 @@ func TestUnfinishedRunIsNotJudged(t *testing.T) {
 	}
 }
 
-func TestExperimentGoesOn(t *testing.T) {
-	dir := t.TempDir()
-	smallPhantom(t, filepath.Join(dir, "ph"))
-	data, out := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "out")
-	args := []string{"experiment", "table2a", data, "--seeds", "2", "--epochs", "1", "--out", out}
-	first, _ := want(t, cli.Good, args...)
-	for _, text := range []string{"no distillation", "MCKD", "p (t)", "92.35", "lacuna-table2/2"} {
-		if !strings.Contains(first, text) {
-			t.Errorf("the table lacks %q:\n%s", text, first)
-		}
-	}
-	page := readText(t, out, "report.html")
-	checkPage(t, page, "Table 2: audio for a part of the training pairs, test on image alone", "How training went: table2a", "How it was made")
-	for _, text := range []string{"published MCKD", "lacuna-table2/2", "of an unstated seed", "9,235 of MNIST", "Raw importance of audio", "Stand-in for audio: direction", "Held-out loss, for this curve alone"} {
-		if !strings.Contains(page, text) {
-			t.Errorf("the page lacks %q", text)
-		}
-	}
-	for _, name := range []string{"accuracy", "u-image", "importance-image", "loss-train", "loss-held-out", "generated-l1-audio", "generated-cosine-audio"} {
-		if svg := readText(t, out, "plots", "table2a-"+name+".svg"); !strings.HasPrefix(svg, "<svg") {
-			t.Errorf("%s.svg is no SVG", name)
-		}
-	}
-	// One run is gone, another was trained and not judged.
-	runs, err := filepath.Glob(filepath.Join(out, "table2a", "*-seed2"))
-	if err != nil || len(runs) != 10 {
-		t.Fatal(runs, err)
-	}
-	if err := errors.Join(os.RemoveAll(runs[0]), os.Remove(filepath.Join(runs[1], "trial.json"))); err != nil {
-		t.Fatal(err)
-	}
-	second, _ := want(t, cli.Good, args...)
-	if first != second {
-		t.Errorf("after going on:\n%s\nbefore:\n%s", second, first)
-	}
-	if readText(t, out, "report.html") != page {
-		t.Error("after going on the page is another")
-	}
-	_, stderr := want(t, cli.Failed, "experiment", "table2a", data, "--seeds", "2", "--epochs", "2", "--out", out)
-	if !strings.Contains(stderr, "another configuration") {
-		t.Errorf("got %q", stderr)
-	}
-}
-
 // A reader of some splits has nothing of the others.
 func TestSplitsThatAreNotAskedFor(t *testing.T) {
 	dir := t.TempDir()

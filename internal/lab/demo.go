@@ -11,7 +11,6 @@ import (
 	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train"
-	"github.com/lacuna-ml/lacuna/train/meta"
 	"github.com/lacuna-ml/lacuna/train/rundir"
 	"github.com/lacuna-ml/lacuna/validate/metrics"
 )
@@ -44,11 +43,10 @@ func NewDemo() Demo {
 		Name: "digits", Title: "What a gap does", Protocol: "lacuna-demo/1",
 		Notes: []string{"The digits are synthetic, the training is short, and seeds are few: this shows what Lacuna does, and proves nothing about any method. docs/results.md has the figures on real data."},
 	}}
-	plain := func(s *Spec) { s.Train.Distill.Alpha, s.Train.Meta.Kind = 0, meta.Off }
 	const rare = "rate:audio=20"
-	d.add(demoWhole, "whole pairs", plain)
-	d.add(demoDrop, "whole pairs, parts hidden at random", func(s *Spec) { plain(s); s.Train.Drop = train.DropRandom })
-	d.add(demoRare, "sound in 1 pair of 5", func(s *Spec) { plain(s); s.Missing = rare })
+	d.add(demoWhole, "whole pairs", undistilled)
+	d.add(demoDrop, "whole pairs, parts hidden at random", func(s *Spec) { undistilled(s); s.Train.Drop = train.DropRandom })
+	d.add(demoRare, "sound in 1 pair of 5", func(s *Spec) { undistilled(s); s.Missing = rare })
 	d.add(demoMCKD, "sound in 1 pair of 5, distilled (MCKD)", func(s *Spec) { s.Missing = rare })
 	return d
 }
@@ -167,7 +165,7 @@ func (b Bench) Demonstrate(dir string, o Outcome, w io.Writer) error {
 	weights := "Importances, learned on held-out pairs: " + taught + ". The modality with the larger one counts as the better teacher."
 	n := len(o.Notes) - len(o.Experiment.Notes)
 	o.Notes = append(o.Notes[:n:n], append([]string{weights}, o.Experiment.Notes...)...)
-	p, err := b.page(dir, []Outcome{o})
+	p, err := b.page([]Outcome{o})
 	if err != nil {
 		return err
 	}

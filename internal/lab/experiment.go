@@ -61,6 +61,8 @@ type Trial struct {
 	Seed   uint64 `json:"seed"`
 	Spec   string `json:"spec"` // SHA-256 of the run's configuration
 	Scores Scores `json:"scores"`
+
+	dir string // of the run
 }
 
 // Bench runs experiments.
@@ -146,13 +148,13 @@ func (b Bench) All(ctx context.Context, dir string, xs []Teller) ([]Outcome, err
 		jobs = append(jobs, j...)
 		what += " " + x.Plan().Name
 	}
-	trials, err := b.run(ctx, what[1:], jobs)
+	trials, err := b.once(ctx, what[1:], jobs)
 	if err != nil {
 		return nil, err
 	}
 	outcomes := make([]Outcome, len(xs))
 	for i, x := range xs {
-		if outcomes[i], err = b.tell(x, filepath.Join(dir, x.Plan().Name), trials[:counts[i]]); err != nil {
+		if outcomes[i], err = b.tell(x, trials[:counts[i]]); err != nil {
 			return nil, err
 		}
 		trials = trials[counts[i]:]
@@ -160,14 +162,45 @@ func (b Bench) All(ctx context.Context, dir string, xs []Teller) ([]Outcome, err
 	return outcomes, nil
 }
 
+// once returns the trials of jobs. Those that are alike but for their names, like
+// the upper bound of both halves of Table 2, have one run, that of the first.
+func (b Bench) once(ctx context.Context, what string, jobs []job) ([]Trial, error) {
+	var todo []job
+	of := make([]int, len(jobs)) // the index of its run
+	known := map[string]int{}
+	for i, j := range jobs {
+		key, err := json.Marshal([]any{j.spec, j.arm.Combos})
+		if err != nil {
+			return nil, err
+		}
+		k, ok := known[string(key)]
+		if !ok {
+			k = len(todo)
+			known[string(key)] = k
+			todo = append(todo, j)
+		}
+		of[i] = k
+	}
+	done, err := b.run(ctx, what, todo)
+	if err != nil {
+		return nil, err
+	}
+	trials := make([]Trial, len(jobs))
+	for i, j := range jobs {
+		trials[i] = done[of[i]]
+		trials[i].Arm, trials[i].dir = j.arm.Name, todo[of[i]].dir
+	}
+	return trials, nil
+}
+
 // tell makes the tables of an experiment, and its charts, some of which are of the
-// metrics of the runs in dir.
-func (b Bench) tell(x Teller, dir string, trials []Trial) (Outcome, error) {
+// metrics of its runs.
+func (b Bench) tell(x Teller, trials []Trial) (Outcome, error) {
 	o := x.Tell(trials)
 	if p, ok := x.(plotter); ok {
 		o.plots = p.plots(trials)
 	}
-	s, _, err := SpecOf(filepath.Join(dir, runName(x.Plan().Arms[0].Name, 1)))
+	s, _, err := SpecOf(trials[0].dir)
 	if err != nil {
 		return o, err
 	}
@@ -175,7 +208,7 @@ func (b Bench) tell(x Teller, dir string, trials []Trial) (Outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	c, err := b.courses(x, dir, d.Modalities.Names())
+	c, err := newCourses(x, trials, d.Modalities.Names())
 	if err != nil {
 		return o, err
 	}

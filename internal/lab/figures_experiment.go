@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -113,24 +112,23 @@ type courses struct {
 	runs       map[string][]*rundir.Metrics // by arm
 }
 
-// courses reads the metrics of the runs of an experiment, which are in dir.
-func (b Bench) courses(t Teller, dir string, modalities []string) (courses, error) {
+// newCourses reads the metrics of the runs of an experiment.
+func newCourses(t Teller, trials []Trial, modalities []string) (courses, error) {
 	x := t.Plan()
 	c := courses{experiment: x, modalities: modalities, runs: map[string][]*rundir.Metrics{}}
 	if l, ok := t.(labeller); ok {
 		c.labels = l.armLabels()
-	}
-	for _, a := range x.Arms {
-		if len(c.labels) < len(x.Arms) {
+	} else {
+		for _, a := range x.Arms {
 			c.labels = append(c.labels, a.Name)
 		}
-		for seed := range b.Seeds {
-			m, err := rundir.ReadMetrics(filepath.Join(dir, runName(a.Name, uint64(seed)+1)))
-			if err != nil {
-				return c, err
-			}
-			c.runs[a.Name] = append(c.runs[a.Name], m)
+	}
+	for _, trial := range trials {
+		m, err := rundir.ReadMetrics(trial.dir)
+		if err != nil {
+			return c, err
 		}
+		c.runs[trial.Arm] = append(c.runs[trial.Arm], m)
 	}
 	return c, nil
 }

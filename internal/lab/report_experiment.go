@@ -37,7 +37,7 @@ func (b Bench) Write(dir string, outcomes []Outcome) ([]byte, error) {
 	if err := atomicfile.WriteFile(filepath.Join(dir, "report.md"), md.Bytes(), 0o666); err != nil {
 		return nil, err
 	}
-	p, err := b.page(dir, outcomes)
+	p, err := b.page(outcomes)
 	if err != nil {
 		return nil, err
 	}
@@ -61,22 +61,23 @@ func writePlots(dir string, o Outcome) error {
 }
 
 // page is the report of experiments that are done.
-func (b Bench) page(dir string, outcomes []Outcome) (page.Page, error) {
+func (b Bench) page(outcomes []Outcome) (page.Page, error) {
 	var p page.Page
 	var titles []string
-	runs := 0
+	runs := map[string]bool{}
 	for _, o := range outcomes {
 		titles = append(titles, o.Experiment.Name)
-		runs += len(o.Trials)
+		for _, t := range o.Trials {
+			runs[t.dir] = true
+		}
 		p.Sections = append(p.Sections, o.sections()...)
 	}
-	x := outcomes[0].Experiment
-	s, info, err := SpecOf(filepath.Join(dir, x.Name, runName(x.Arms[0].Name, 1)))
+	s, info, err := SpecOf(outcomes[0].Trials[0].dir)
 	if err != nil {
 		return p, err
 	}
 	p.Title = "Experiment " + list(titles)
-	p.Subtitle = fmt.Sprintf("%d runs on %s. The last checkpoint of each is its model; the test split was opened once it was there.", runs, s.Dataset)
+	p.Subtitle = fmt.Sprintf("%d runs on %s. The last checkpoint of each is its model; the test split was opened once it was there.", len(runs), s.Dataset)
 	p.Facts = []page.Fact{
 		{Name: "Data set", Value: s.Dataset}, {Name: "Preset", Value: s.Preset}, {Name: "Network", Value: network(s, info)},
 		{Name: "Steps of each run", Value: fmt.Sprintf("%s, of %d samples each", thousands(s.Train.Steps), s.Train.Batch)},
