@@ -178,7 +178,7 @@ func (j *Job) train(ctx context.Context, r *rundir.Run, d *Data, s Spec, t *trai
 	pic := painter{dir: j.Dir, modalities: t.Modalities.Names(), talk: j.Talk, every: j.Picture, due: j.said.Add(j.Picture)}
 	defer pic.end()
 	t.Hooks.Step = func(_ context.Context, st train.State) error {
-		bar.Note(say(st, t))
+		bar.Note(say(st, t)...)
 		bar.Add(1)
 		if err := log.step(st); err != nil {
 			return err
@@ -232,24 +232,38 @@ func (j *Job) save(r *rundir.Run, t *train.Trainer) error {
 	return checkpoint.Save(j.Dir, c)
 }
 
-// say is the note after the bar.
-func say(s train.State, t *train.Trainer) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "loss %.3f", s.Loss)
+// say is what stands after the bar, the most important first.
+func say(s train.State, t *train.Trainer) []string {
+	loss := fmt.Sprintf("loss %.3f", s.Loss)
 	if t.Config.Distill.Alpha > 0 {
-		fmt.Fprintf(&b, " + %.4f distilled", s.Distil)
+		loss += fmt.Sprintf("+%.4f", s.Distil)
 	}
+	parts := []string{loss}
 	if t.Config.Meta.Kind != meta.Off {
-		b.WriteString("; importance")
-		for i, w := range s.Weights {
-			fmt.Fprintf(&b, " %s %.2f", t.Modalities.Name(i), w)
+		var weights []string
+		for i, name := range initials(t.Modalities.Names()) {
+			weights = append(weights, name+" "+strings.TrimPrefix(fmt.Sprintf("%.2f", s.Weights[i]), "0"))
+		}
+		parts = append(parts, strings.Join(weights, " "))
+	}
+	parts = append(parts, fmt.Sprintf("lr %.2g", s.LR))
+	if s.Busy > 0 {
+		parts = append(parts, fmt.Sprintf("%.0f samples/s", float64(s.Samples)/s.Busy.Seconds()), fmt.Sprintf("wait %.1f%%", 100*s.Wait.Seconds()/s.Busy.Seconds()))
+	}
+	return parts
+}
+
+// initials returns of each name the shortest part that begins no other, or all of it.
+func initials(names []string) []string {
+	short := slices.Clone(names)
+	for i, name := range names {
+		for n := 1; n < len(name) && short[i] == name; n++ {
+			if !slices.ContainsFunc(names, func(o string) bool { return o != name && strings.HasPrefix(o, name[:n]) }) {
+				short[i] = name[:n]
+			}
 		}
 	}
-	fmt.Fprintf(&b, "; lr %.2g", s.LR)
-	if s.Busy > 0 {
-		fmt.Fprintf(&b, "; %.0f samples/s; %.1f%% waiting for data", float64(s.Samples)/s.Busy.Seconds(), 100*s.Wait.Seconds()/s.Busy.Seconds())
-	}
-	return b.String()
+	return short
 }
 
 // log writes the metrics of a run.

@@ -23,6 +23,8 @@ import (
 	"github.com/lacuna-ml/lacuna/internal/chart"
 	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train"
+	"github.com/lacuna-ml/lacuna/train/meta"
 	"github.com/lacuna-ml/lacuna/train/rundir"
 	"github.com/lacuna-ml/lacuna/validate"
 )
@@ -189,6 +191,18 @@ func TestCombinationsAreInOneOrder(t *testing.T) {
 	}
 	if want := []modality.Mask{1, 2, 5, 7}; !slices.Equal(e.Combos, want) {
 		t.Errorf("got %v, want %v", e.Combos, want)
+	}
+}
+
+func TestSay(t *testing.T) {
+	tr := &train.Trainer{Modalities: modality.MustSet("flair", "t1", "t1ce", "t2")}
+	st := train.State{Loss: .5, Distil: .01234, LR: .001, Weights: []float64{.25, .2, .3, .25}, Samples: 200, Busy: 4 * time.Second, Wait: 40 * time.Millisecond}
+	if got, want := say(st, tr), []string{"loss 0.500", "f .25 t1 .20 t1c .30 t2 .25", "lr 0.001", "50 samples/s", "wait 1.0%"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	tr.Config.Distill.Alpha, tr.Config.Meta.Kind, st.Busy = .1, meta.Off, 0
+	if got, want := say(st, tr), []string{"loss 0.500+0.0123", "lr 0.001"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -27,8 +28,8 @@ type Bar struct {
 	unit  string
 	total int
 	done  int
-	first int    // done before this bar: they say nothing of its rate
-	note  string // after the numbers
+	first int      // done before this bar: they say nothing of its rate
+	notes []string // after the numbers, the most important first
 	now   func() time.Time
 	start time.Time
 	last  time.Time // of the last output
@@ -52,8 +53,9 @@ func New(w io.Writer, what, unit string, total int, now func() time.Time) *Bar {
 // From says that n items were done before, by an earlier process.
 func (b *Bar) From(n int) { b.done, b.first = n, n }
 
-// Note sets what is said after the numbers from the next output on.
-func (b *Bar) Note(text string) { b.note = text }
+// Note sets what is said after the numbers from the next output on, the most
+// important first: what a terminal has no room for is left out.
+func (b *Bar) Note(parts ...string) { b.notes = parts }
 
 // Add counts n more finished items.
 func (b *Bar) Add(n int) {
@@ -70,24 +72,55 @@ func (b *Bar) Add(n int) {
 	b.last = now
 }
 
-// draw returns the line with a bar before its numbers, cut to the terminal.
+// draw returns the line with a bar before it, as far as the terminal has room:
+// each part is there whole or not at all. How far it is and how long it will take
+// come first, then the notes in their order, the rate, the name, and the bar.
 func (b *Bar) draw(now time.Time) string {
-	const cells = 16 // leaves room for the numbers in 80 columns
-	full := cells * min(b.done, b.total) / max(b.total, 1)
-	text := fmt.Sprintf("[%s%s] %s", strings.Repeat("#", full), strings.Repeat(".", cells-full), b.line(now))
-	return text[:min(len(text), b.width-1)]
+	count, rate, left := b.numbers(now)
+	parts := append([]string{b.what + ": ", count, ", " + rate, ", " + left}, b.notes...)
+	order := []int{1, 3}
+	for i := range b.notes {
+		parts[4+i] = "; " + parts[4+i]
+		order = append(order, 4+i)
+	}
+	room := b.width - 1
+	shown := make([]bool, len(parts))
+	for _, i := range append(order, 2, 0) {
+		if n := utf8.RuneCountInString(parts[i]); n <= room {
+			shown[i] = true
+			room -= n
+		} else if i == 1 {
+			return "" // nothing makes sense without it
+		}
+	}
+	var line strings.Builder
+	if cells := min(16, room-3); cells >= 4 { // fewer say nothing
+		full := cells * min(b.done, b.total) / max(b.total, 1)
+		fmt.Fprintf(&line, "[%s%s] ", strings.Repeat("#", full), strings.Repeat(".", cells-full))
+	}
+	for i, p := range parts {
+		if shown[i] {
+			line.WriteString(p)
+		}
+	}
+	return line.String()
 }
 
 // line returns "ingest brats: 3 of 12 cases, 2.9 cases/s, 3s left".
 func (b *Bar) line(now time.Time) string {
-	rate := float64(b.done-b.first) / max(now.Sub(b.start).Seconds(), 1e-3)
-	left := time.Duration(float64(b.total-b.done) / rate * float64(time.Second))
-	text := fmt.Sprintf("%s: %d of %d %ss, %.1f %ss/s, %s left",
-		b.what, b.done, b.total, b.unit, rate, b.unit, left.Round(time.Second))
-	if b.note != "" {
-		text += "; " + b.note
+	count, rate, left := b.numbers(now)
+	text := fmt.Sprintf("%s: %s, %s, %s", b.what, count, rate, left)
+	return strings.Join(append([]string{text}, b.notes...), "; ")
+}
+
+func (b *Bar) numbers(now time.Time) (count, rate, left string) {
+	perSecond := float64(b.done-b.first) / max(now.Sub(b.start).Seconds(), 1e-3)
+	wait := time.Duration(float64(b.total-b.done) / perSecond * float64(time.Second))
+	units := b.unit + "s"
+	if b.total == 1 {
+		units = b.unit
 	}
-	return text
+	return fmt.Sprintf("%d of %d %s", b.done, b.total, units), fmt.Sprintf("%.1f %ss/s", perSecond, b.unit), wait.Round(time.Second).String() + " left"
 }
 
 // Done removes the bar from the terminal.
