@@ -34,7 +34,7 @@ func TestDemo(t *testing.T) {
 	text := readText(t, dir, "report.html")
 	sections := []string{"What a gap does", "Examples", "How training went", "What next", "How it was made"}
 	checkPage(t, text, sections...)
-	checkPage(t, readText(t, dir, "digits", "mckd-seed1", "report.html"), "Result on test", "Examples on test", "Training", "What next", "How it was made")
+	checkPage(t, readText(t, dir, "digits", "mckd-seed1", "report.html"), "Result on test", "Examples on test", "Training", "How it was made")
 	for _, name := range []string{"README.txt", "report.md", "digits.csv", "plots/digits-accuracy.svg", "plots/digits-importance-audio.svg", "plots/digits-generated-l1-audio.svg"} {
 		if readText(t, dir, name) == "" {
 			t.Errorf("%s is empty", name)

@@ -116,7 +116,7 @@ func TestReportOfAResumedRun(t *testing.T) {
 	want(t, cli.Good, "train", "--resume", "--run", runDir, "--quiet")
 	text := readText(t, runDir, "report.html")
 	checkPage(t, text, "Result", "Training", "What next", "How it was made")
-	if !strings.Contains(text, "went on from a checkpoint, bit for bit") {
+	if !strings.Contains(text, "went on from a checkpoint: bit for bit") {
 		t.Error("the report does not tell of two starts")
 	}
 }

@@ -159,29 +159,9 @@ func (a account) page() page.Page {
 		Title:    name,
 		Subtitle: fmt.Sprintf("The network %s, trained on %s.", a.spec.Model.Name, cmp.Or(a.set.Title, a.spec.Dataset)),
 		Facts:    a.facts(),
-		Sections: append(parts, a.training(), a.next(), a.made()),
+		Sections: slices.Concat(parts, []page.Section{a.training()}, a.next(), []page.Section{a.made()}),
 		Footer:   "Made by lacuna " + version.Version + ".",
 	}
-}
-
-// quote writes an argument as a shell takes it.
-func quote(arg string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=:,+@%", r)
-	}
-	if arg != "" && !strings.ContainsFunc(arg, func(r rune) bool { return !plain(r) }) {
-		return arg
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-}
-
-// CommandLine writes a program's arguments as they can be given again.
-func CommandLine(args []string) string {
-	quoted := make([]string, len(args))
-	for i, a := range args {
-		quoted[i] = quote(a)
-	}
-	return strings.Join(quoted, " ")
 }
 
 // done reports whether all steps have been made.
@@ -304,44 +284,6 @@ func (a account) training() page.Section {
 	return s
 }
 
-// next says what to do with the run.
-func (a account) next() page.Section {
-	run, data := quote(a.dir), quote(a.info.Notes[noteData])
-	var code []string
-	tip := func(why, command string) { code = append(code, "# "+why+"\n"+command) }
-	if !a.done() {
-		tip("go on with it", "lacuna train --resume --run "+run)
-	} else {
-		if len(a.validation) == 0 {
-			tip("judge it with every combination of modalities", "lacuna validate "+run)
-		}
-		if a.set.Task == datasets.Segmentation {
-			tip("write the predicted label maps as NIfTI", "lacuna validate "+run+" --nifti")
-		}
-		if a.spec.Train.Distill.Alpha > 0 {
-			tip("the same without distillation, to compare", fmt.Sprintf("lacuna train %s%s --alpha 0 --run %s", data, a.flags(), quote(a.dir+"-plain")))
-		}
-		seed := a.spec.Train.Seed + 1
-		tip("the same from another seed: one run says little", fmt.Sprintf("lacuna train %s%s --seed %d --run %s", data, a.flags(), seed, quote(fmt.Sprintf("%s-seed%d", a.dir, seed))))
-	}
-	return page.Section{Title: "What next", Blocks: []page.Block{page.Code(strings.Join(code, "\n\n"))}}
-}
-
-// flags are those that say which modalities a run sees.
-func (a account) flags() string {
-	text := ""
-	if a.spec.Preset != Presets(a.set.Task)[0] {
-		text += " --preset " + a.spec.Preset
-	}
-	if m := a.spec.Missing; m != "none" && m != "" {
-		text += " --missing " + quote(m)
-	}
-	if len(a.spec.Only) > 0 {
-		text += " --only " + strings.Join(a.spec.Only, ",")
-	}
-	return text
-}
-
 // made says how the run came to be, for who wants to make it again.
 func (a account) made() page.Section {
 	s := page.Section{Title: "How it was made"}
@@ -349,8 +291,11 @@ func (a account) made() page.Section {
 		s.Blocks = append(s.Blocks, page.Code(c))
 	}
 	if len(a.info.Starts) > 1 {
-		t := page.Table{Caption: "It was stopped, and went on from a checkpoint, bit for bit.", Head: []string{"started", "after step", "program", "device"}}
+		t := page.Table{Caption: "It was stopped, and went on from a checkpoint: bit for bit.", Head: []string{"started", "after step", "program", "device"}}
 		for _, st := range a.info.Starts {
+			if first := a.info.Starts[0]; st.Device != first.Device || st.Tool != first.Tool {
+				t.Caption = "It was stopped, and went on from a checkpoint on another device or with another program: without that, its figures would differ a little."
+			}
 			t.Rows = append(t.Rows, []string{st.At.UTC().Format("2006-01-02 15:04:05"), strconv.FormatInt(max(st.Step, 0), 10), st.Tool, st.Device})
 		}
 		s.Blocks = append(s.Blocks, t)

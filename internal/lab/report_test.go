@@ -39,6 +39,46 @@ func TestQuote(t *testing.T) {
 	}
 }
 
+func TestCommandLinesComeApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		args := rapid.SliceOf(rapid.StringMatching("[a'\\\\ \n=é-]{0,6}")).Draw(t, "args")
+		if got := fields(CommandLine(args)); !slices.Equal(got, args) {
+			t.Fatalf("%q became %q", args, got)
+		}
+	})
+}
+
+func TestAgain(t *testing.T) {
+	for _, tt := range []struct {
+		command string
+		without []string
+		want    string
+	}{
+		{"lacuna train data --steps 4 --meta-every 1 --run r", distillationFlags, "lacuna train data --steps 4 --new x"},
+		{"lacuna train --run=r 'my data' --all-levels --lr=0.5 --no-gate-skips --alpha 1 --quiet", distillationFlags, "lacuna train 'my data' --lr=0.5 --quiet --new x"},
+		{"lacuna train data --seed 3 --meta bilevel", []string{"seed"}, "lacuna train data --meta bilevel --new x"},
+		{"lacuna experiment table1 data", nil, ""},
+		{"", nil, ""},
+	} {
+		if got := again(tt.command, tt.without, "--new", "x"); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.command, got, tt.want)
+		}
+	}
+}
+
+func TestReportSaysBitForBitOnlyOfOneDevice(t *testing.T) {
+	for device, want := range map[string]bool{"cpu": true, "opencl": false} {
+		a := account{info: rundir.Info{Starts: []rundir.Start{{Tool: "t", Device: "cpu"}, {Tool: "t", Device: device}}}}
+		var b bytes.Buffer
+		if err := page.Write(&b, page.Page{Sections: []page.Section{a.made()}}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "bit for bit") != want {
+			t.Errorf("from cpu to %s: got\n%s", device, &b)
+		}
+	}
+}
+
 func TestPolicyWords(t *testing.T) {
 	for policy, want := range map[string]string{
 		"rate:audio=10": "audio in 90 % of samples", "rate:t1=12.5": "t1 in 87.5 % of samples", "random-drop": "random-drop", "rate:x": "rate:x", "file:a=3": "file:a=3",
@@ -464,7 +504,7 @@ func TestReportOfARunThatWasStopped(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	s := Spec{Preset: "paper", Dataset: "gone"} // a data set that this program does not know
 	s.Train.Steps = 1000
-	r, err := rundir.Create(dir, s, rundir.Info{Manifest: "abc"}, rundir.Start{At: time.Unix(0, 0).UTC(), Tool: "t", Device: "d"})
+	r, err := rundir.Create(dir, s, rundir.Info{Manifest: "abc", Notes: map[string]string{noteCommand: "lacuna train d --lr 2"}}, rundir.Start{At: time.Unix(0, 0).UTC(), Tool: "t", Device: "d"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -479,7 +519,7 @@ func TestReportOfARunThatWasStopped(t *testing.T) {
 	}{
 		{0, []string{"No step has been made yet", "0 of 1,000 so far", "is not finished", "--resume"}},
 		{7, []string{"7 of 1,000 so far", "is not finished", "--resume", "<svg"}},
-		{1000, []string{"has not been judged yet", "--seed 1"}},
+		{1000, []string{"has not been judged yet", "lacuna train d --lr 2 --seed 1 --run"}},
 	} {
 		if tt.step > 0 {
 			if err := r.Log(tt.step, map[string]float64{metricTask: 1, metricLR: math.Inf(1), metricRate: math.NaN()}); err != nil {
