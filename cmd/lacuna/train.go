@@ -1,12 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/preprocess/augment"
@@ -63,7 +69,11 @@ type deviceFlags struct {
 func (f deviceFlags) open() (engine.Engine, error) {
 	kind, name, _ := strings.Cut(f.Device, ":")
 	switch {
-	case kind == "cpu" && name == "" && !f.Half:
+	case f.Workers < 0:
+		return nil, cli.Usagef("--workers %d: want a number of cores, or 0 for all", f.Workers)
+	case kind == "cpu" && name == "" && f.Half:
+		return nil, cli.Usagef("--half is for OpenCL devices; the cpu has no half precision")
+	case kind == "cpu" && name == "":
 		return cpu.New(cpu.Options{Workers: workers(f.Workers)}), nil
 	case kind == "opencl":
 		o := opencl.Options{Device: name, Half: f.Half}
@@ -76,42 +86,110 @@ func (f deviceFlags) open() (engine.Engine, error) {
 		}
 		return e, nil
 	}
-	return nil, cli.Usagef("no device %q: there are cpu, opencl and opencl:NAME; --half is for OpenCL", f.Device)
+	return nil, cli.Usagef("no device %q: there are cpu, opencl and opencl:NAME", f.Device)
 }
 
-// specFlags change a preset.
+// specFlags change a preset; what is nil, empty or false leaves it as it is.
 type specFlags struct {
 	Preset    string   `group:"What is learned" placeholder:"NAME" help:"Starting point of all below: paper or best for digits, small or paper for volumes."`
-	Seed      uint64   `group:"What is learned" default:"1" help:"Seed of every random choice."`
-	Epochs    int      `group:"What is learned" placeholder:"N" help:"Passes over the training samples."`
-	Steps     int      `group:"What is learned" placeholder:"N" help:"Steps in all, instead of epochs."`
-	Batch     int      `group:"What is learned" placeholder:"N" help:"Samples a step."`
+	Seed      *uint64  `group:"What is learned" placeholder:"N" help:"Seed of every random choice (1)."`
+	Epochs    *int     `group:"What is learned" placeholder:"N" help:"Passes over the training samples."`
+	Steps     *int     `group:"What is learned" placeholder:"N" help:"Steps in all, instead of epochs."`
+	Batch     *int     `group:"What is learned" placeholder:"N" help:"Samples a step."`
 	DropLast  *bool    `group:"What is learned" negatable:"" help:"Leave out the samples of an epoch that fill no batch, or not; the preset says if neither is asked for."`
-	LR        float64  `name:"lr" group:"What is learned" placeholder:"RATE" help:"Learning rate at the start."`
+	LR        *float64 `name:"lr" group:"What is learned" placeholder:"RATE" help:"Learning rate at the start."`
 	Schedule  string   `group:"What is learned" placeholder:"KIND" help:"How it falls: constant, poly, cosine or step."`
 	Optimiser string   `group:"What is learned" placeholder:"KIND" help:"adam, adamw or sgd."`
-	Decay     float64  `group:"What is learned" default:"-1" help:"Weight decay; -1 is the preset's."`
+	Decay     *float64 `group:"What is learned" placeholder:"RATE" help:"Weight decay."`
 	Augment   string   `group:"What is learned" placeholder:"NAME" help:"Augmentation of training samples: ${augmentations}."`
 	Input     string   `group:"What is learned" placeholder:"NAME" help:"Scaling of inputs: published ((x-.5)/.5), standard (by the training samples' mean and deviation) or none."`
-	Smoothing float64  `group:"What is learned" default:"-1" help:"Label smoothing; -1 is the preset's."`
+	Smoothing *float64 `group:"What is learned" placeholder:"PART" help:"Label smoothing of a classification, 0 to below 1."`
 	Only      []string `group:"Missing modalities" placeholder:"NAME,..." help:"The only modalities to use at all."`
-	Missing   string   `group:"Missing modalities" default:"none" help:"Modalities to hide in training, besides what the shards record: none, rate:MODALITY=PERCENT (it stays in that part), random-drop or file:MASKS.csv."`
+	Missing   string   `group:"Missing modalities" placeholder:"POLICY" help:"Modalities to hide in training, besides what the shards record: none, rate:MODALITY=PERCENT (it stays in that part), random-drop or file:MASKS.csv."`
 	Drop      string   `group:"Missing modalities" placeholder:"HOW" help:"Hide modalities anew in every step: none or random."`
-	Warm      float64  `group:"Missing modalities" default:"-1" help:"Part of the run before --drop begins; -1 is the preset's."`
-	Alpha     float64  `group:"Distillation" default:"-1" help:"Weight of distillation, 0 for none; -1 is the preset's (0.1)."`
+	Warm      *float64 `group:"Missing modalities" placeholder:"PART" help:"Part of the run before --drop begins, 0 to 1."`
+	Alpha     *float64 `group:"Distillation" placeholder:"WEIGHT" help:"Weight of distillation, 0 for none; presets have 0.1."`
 	Distance  string   `group:"Distillation" placeholder:"NORM" help:"Distance of features: l1 or l2."`
 	Weights   string   `group:"Distillation" placeholder:"NAME" help:"How raw importances become weights: ${activations}."`
-	Clamp     float64  `group:"Distillation" placeholder:"RATIO" help:"Bound of the ratio of two weights, at least 1; 0 for none."`
+	Clamp     *float64 `group:"Distillation" placeholder:"RATIO" help:"Bound of the ratio of two weights, at least 1; 0 for none."`
 	Meta      string   `group:"Distillation" placeholder:"KIND" help:"How importances are learned on held-out samples: gate (as released), bilevel (as published), leave-out (by what is lost without each) or off."`
 	MetaDrop  string   `group:"Distillation" placeholder:"HOW" help:"Hide modalities of held-out samples: none or random."`
-	MetaEvery int      `group:"Distillation" default:"-1" help:"Steps between two meta phases, 0 for an epoch; -1 is the preset's."`
-	GateScale float64  `group:"Distillation" default:"-1" help:"Factor of the weights in the gate: 1 as published, or the number of modalities; -1 is the preset's."`
+	MetaEvery *int     `group:"Distillation" placeholder:"N" help:"Steps between two meta phases, 0 for an epoch."`
+	GateScale *float64 `group:"Distillation" placeholder:"FACTOR" help:"Factor of the weights in the gate: 1 as published, or the number of modalities."`
 	AllLevels bool     `group:"Distillation" help:"Distil the features of all levels of a 3-D network, not of its bottom alone."`
-	GateSkips bool     `group:"Distillation" help:"Gate the features of all levels."`
-	Width     int      `group:"Network" placeholder:"N" help:"Channels of a 3-D network's first level."`
-	Depth     int      `group:"Network" placeholder:"N" help:"Its levels below the first."`
+	GateSkips bool     `group:"Distillation" help:"Gate the features of all levels of a 3-D network."`
+	Width     *int     `group:"Network" placeholder:"N" help:"Channels of a 3-D network's first level."`
+	Depth     *int     `group:"Network" placeholder:"N" help:"Its levels below the first."`
 	Deep      bool     `group:"Network" help:"The deeper encoder of images."`
-	Recompute bool     `group:"Network" help:"Keep fewer activations and compute them again: less memory, a third more time."`
+	Recompute bool     `group:"Network" help:"Keep fewer activations of a 3-D network and compute them again: less memory, a third more time."`
+}
+
+// given are the names of the flags that were given.
+func (f specFlags) given() []string {
+	var names []string
+	v := reflect.ValueOf(f)
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		name := field.Tag.Get("name")
+		if name == "" {
+			name = strings.ToLower(word.ReplaceAllString(field.Name, "$1-$2"))
+		}
+		if !v.Field(i).IsZero() {
+			names = append(names, "--"+name)
+		}
+	}
+	return names
+}
+
+// word is where a name goes on with another word.
+var word = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// check refuses what is out of range, and what would change nothing for the task.
+func (f specFlags) check(task datasets.Task) error {
+	for _, r := range []struct {
+		flag  string
+		wrong bool
+		want  string
+	}{
+		{"--epochs", outside(f.Epochs, 1, most), "at least 1"},
+		{"--steps", outside(f.Steps, 1, most), "at least 1"},
+		{"--steps and --epochs", f.Steps != nil && f.Epochs != nil, "one of them"},
+		{"--batch", outside(f.Batch, 1, most), "at least 1"},
+		{"--lr", outside(f.LR, math.SmallestNonzeroFloat64, math.MaxFloat64), "a rate above 0"},
+		{"--decay", outside(f.Decay, 0, math.MaxFloat64), "0 or above"},
+		{"--smoothing", outside(f.Smoothing, 0, below1), "0 to below 1"},
+		{"--warm", outside(f.Warm, 0, 1), "0 to 1"},
+		{"--alpha", outside(f.Alpha, 0, math.MaxFloat64), "0 or above"},
+		{"--clamp", outside(f.Clamp, 1, math.MaxFloat64) && *f.Clamp != 0, "0 or at least 1"},
+		{"--meta-every", outside(f.MetaEvery, 0, most), "0 or above"},
+		{"--gate-scale", outside(f.GateScale, math.SmallestNonzeroFloat64, math.MaxFloat64), "a factor above 0"},
+		{"--width", outside(f.Width, 1, most), "at least 1"},
+		{"--depth", outside(f.Depth, 1, most), "at least 1"},
+		{"--distance", f.Distance != "" && f.Distance != "l1" && f.Distance != "l2", "l1 or l2"},
+	} {
+		if r.wrong {
+			return cli.Usagef("%s: want %s", r.flag, r.want)
+		}
+	}
+	none := []string{"--all-levels", "--gate-skips", "--width", "--depth", "--recompute"}
+	if task == datasets.Segmentation {
+		none = []string{"--deep", "--smoothing"}
+	}
+	for _, name := range f.given() {
+		if slices.Contains(none, name) {
+			return cli.Usagef("%s: would change nothing in a %s", name, task)
+		}
+	}
+	return nil
+}
+
+const most = 1 << 31 // of whatever is counted
+
+var below1 = math.Nextafter(1, 0)
+
+// outside reports whether a value that was given is not from least to most.
+func outside[T int | float64](v *T, least, most T) bool {
+	return v != nil && !(*v >= least && *v <= most)
 }
 
 // spec applies the flags to the preset for a data set.
@@ -120,57 +198,62 @@ func (f specFlags) spec(d *lab.Data) (lab.Spec, error) {
 	if err != nil {
 		return s, cli.Usagef("--preset: %w", err)
 	}
-	s.Train.Seed, s.Missing, s.Only = f.Seed, f.Missing, f.Only
-	if f.Epochs > 0 {
-		s.Epochs = f.Epochs
+	if err := f.check(d.Set.Task); err != nil {
+		return s, err
 	}
-	if f.Steps > 0 {
-		s.Epochs, s.Train.Steps = 0, f.Steps
+	s.Only = f.Only
+	set(&s.Train.Seed, f.Seed)
+	set(&s.Epochs, f.Epochs)
+	if f.Steps != nil {
+		s.Epochs, s.Train.Steps = 0, *f.Steps
 	}
-	set(&s.Train.Batch, f.Batch, f.Batch > 0)
-	if f.DropLast != nil {
-		s.Train.DropLast = *f.DropLast
-	}
-	set(&s.Train.Schedule.LR, f.LR, f.LR > 0)
-	set(&s.Train.Schedule.Kind, f.Schedule, f.Schedule != "")
+	set(&s.Train.Batch, f.Batch)
+	set(&s.Train.DropLast, f.DropLast)
+	set(&s.Train.Schedule.LR, f.LR)
+	setName(&s.Train.Schedule.Kind, f.Schedule)
 	if s.Train.Schedule.Kind == "poly" && s.Train.Schedule.Power == 0 {
 		s.Train.Schedule.Power = .9
 	}
-	set(&s.Optimiser.Kind, f.Optimiser, f.Optimiser != "")
-	set(&s.Optimiser.Decay, f.Decay, f.Decay >= 0)
-	set(&s.Augment, f.Augment, f.Augment != "")
-	set(&s.Input, f.Input, f.Input != "")
-	set(&s.Smoothing, f.Smoothing, f.Smoothing >= 0)
-	set(&s.Train.Drop, f.Drop, f.Drop != "")
-	set(&s.Train.Warm, f.Warm, f.Warm >= 0)
-	set(&s.Train.Distill.Alpha, f.Alpha, f.Alpha >= 0)
-	switch f.Distance {
-	case "":
-	case "l1", "l2":
+	setName(&s.Optimiser.Kind, f.Optimiser)
+	set(&s.Optimiser.Decay, f.Decay)
+	setName(&s.Augment, f.Augment)
+	setName(&s.Input, f.Input)
+	set(&s.Smoothing, f.Smoothing)
+	setName(&s.Missing, f.Missing)
+	setName(&s.Train.Drop, f.Drop)
+	set(&s.Train.Warm, f.Warm)
+	set(&s.Train.Distill.Alpha, f.Alpha)
+	if f.Distance != "" {
 		s.Train.Distill.L2 = f.Distance == "l2"
-	default:
-		return s, cli.Usagef("--distance %q is not l1 or l2", f.Distance)
 	}
-	set(&s.Train.Distill.Activation, f.Weights, f.Weights != "")
-	set(&s.Train.Distill.Clamp, f.Clamp, f.Clamp != 0)
-	set(&s.Train.Meta.Kind, f.Meta, f.Meta != "")
+	setName(&s.Train.Distill.Activation, f.Weights)
+	set(&s.Train.Distill.Clamp, f.Clamp)
+	setName(&s.Train.Meta.Kind, f.Meta)
 	if s.Train.Distill.Alpha == 0 && f.Meta == "" {
 		s.Train.Meta.Kind = meta.Off // nothing would use the importances
 	}
-	set(&s.Train.MetaDrop, f.MetaDrop, f.MetaDrop != "")
-	set(&s.Train.MetaEvery, f.MetaEvery, f.MetaEvery >= 0)
-	set(&s.Train.Meta.Scale, f.GateScale, f.GateScale > 0)
+	setName(&s.Train.MetaDrop, f.MetaDrop)
+	set(&s.Train.MetaEvery, f.MetaEvery)
+	set(&s.Train.Meta.Scale, f.GateScale)
 	s.Train.DistillSkips = s.Train.DistillSkips || f.AllLevels
 	s.Train.Meta.Skips = s.Train.Meta.Skips || f.GateSkips
-	set(&s.Model.Width, f.Width, f.Width > 0)
-	set(&s.Model.Depth, f.Depth, f.Depth > 0)
+	set(&s.Model.Width, f.Width)
+	set(&s.Model.Depth, f.Depth)
 	s.Model.Deep = s.Model.Deep || f.Deep
 	s.Model.Checkpoint = s.Model.Checkpoint || f.Recompute
 	return s, nil
 }
 
-func set[T any](dst *T, v T, given bool) {
-	if given {
+// set takes over a value that was given.
+func set[T any](dst, v *T) {
+	if v != nil {
+		*dst = *v
+	}
+}
+
+// setName takes over a name that was given.
+func setName(dst *string, v string) {
+	if v != "" {
 		*dst = v
 	}
 }
@@ -182,30 +265,40 @@ var (
 )
 
 func (c *trainCmd) Run(a *app) error {
-	if c.Data == "" && !c.Resume {
+	given := c.given()
+	switch {
+	case c.Data == "" && !c.Resume:
 		return cli.Usagef("train needs a data set of shards: make one with lacuna ingest")
-	}
-	if c.Dir == "" {
-		if c.Data == "" {
-			return cli.Usagef("--resume needs --run DIR")
+	case c.Dir == "" && c.Data == "":
+		return cli.Usagef("--resume needs --run DIR")
+	case c.Resume && len(given) > 0:
+		return cli.Usagef("%s: --resume goes on with what the run has", strings.Join(given, ", "))
+	case c.Checkpoint < 0:
+		return cli.Usagef("--checkpoint %s: want a time, or 0 for none before the end", c.Checkpoint)
+	case c.Dir == "":
+		abs, err := filepath.Abs(c.Data)
+		if err != nil {
+			return err
 		}
-		c.Dir = filepath.Join("runs", filepath.Base(filepath.Clean(c.Data)))
+		c.Dir = filepath.Join("runs", filepath.Base(abs))
 	}
 	e, err := c.open()
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	if !c.Quiet {
-		speed, err := measure.Device(e, time.Now)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(a.stderr, "device: %s; %s\n", e.Name(), speed)
-	}
 	j := &lab.Job{Registry: a.registry, Data: c.Data, Dir: c.Dir, Engine: e, Workers: workers(c.Workers), Talk: a.stderr,
 		Quiet: c.Quiet, Now: time.Now, Every: c.Checkpoint, Watch: c.Watch, Events: c.Events,
 		Picture: 10 * time.Second, Command: "lacuna " + lab.CommandLine(a.args)}
+	if !c.Quiet {
+		j.Ready = func() error {
+			speed, err := measure.Device(e, time.Now)
+			if err == nil {
+				fmt.Fprintf(a.stderr, "device: %s; %s\n", e.Name(), speed)
+			}
+			return err
+		}
+	}
 	var state train.State
 	if c.Resume {
 		state, err = j.Resume(a.ctx)
@@ -216,8 +309,16 @@ func (c *trainCmd) Run(a *app) error {
 		return &cli.Error{Code: cli.Failed, Err: fmt.Errorf("stopped after step %d, which is saved: go on with lacuna train --resume --run %s", state.Step, c.Dir)}
 	}
 	if err != nil {
-		return err
+		return misused(err)
 	}
 	fmt.Fprintf(a.stdout, "%s: %d steps, curves in %s; judge it with lacuna validate %s\n", c.Dir, state.Step, filepath.Join(c.Dir, lab.ReportName), c.Dir)
 	return nil
+}
+
+// misused gives a configuration that makes no sense the exit code of wrong usage.
+func misused(err error) error {
+	if _, ok := errors.AsType[*lab.SpecError](err); ok {
+		return &cli.Error{Code: cli.Usage, Err: err}
+	}
+	return err
 }

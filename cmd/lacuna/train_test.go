@@ -231,9 +231,9 @@ func TestTrainRefuses(t *testing.T) {
 		{"a run is there", cli.Failed, []string{"train", data, "--run", runDir}, "--resume"},
 		{"no run", cli.Failed, []string{"train", "--resume", "--run", dir}, "is no run"},
 		{"preset", cli.Usage, []string{"train", data, "--preset", "huge", "--run", dir + "/a"}, "there are paper, best"},
-		{"augment", cli.Failed, []string{"train", data, "--augment", "wild", "--run", dir + "/b"}, "wild"},
-		{"modality", cli.Failed, []string{"train", data, "--only", "smell", "--run", dir + "/c"}, "smell"},
-		{"rate", cli.Failed, []string{"train", data, "--missing", "rate:audio=x", "--run", dir + "/d"}, "percentage"},
+		{"augment", cli.Usage, []string{"train", data, "--augment", "wild", "--run", dir + "/b"}, "wild"},
+		{"modality", cli.Usage, []string{"train", data, "--only", "smell", "--run", dir + "/c"}, "smell"},
+		{"rate", cli.Usage, []string{"train", data, "--missing", "rate:audio=x", "--run", dir + "/d"}, "percentage"},
 		{"changed data", cli.Failed, []string{"train", filepath.Join(other, "avdigits"), "--resume", "--run", runDir}, "is not the data set"},
 		{"validate changed data", cli.Failed, []string{"validate", runDir, "--data", filepath.Join(other, "avdigits")}, "is not the data set"},
 		{"validate combination", cli.Failed, []string{"validate", runDir, "--combos", "image+smell"}, "smell"},
@@ -248,6 +248,74 @@ func TestTrainRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(dir + "/b"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a run that was refused left a folder: %v", err)
+	}
+}
+
+// What makes no sense is told before the device is measured, and leaves no folder.
+func TestTrainRefusesFlags(t *testing.T) {
+	dir := t.TempDir()
+	ph, other := filepath.Join(dir, "ph"), filepath.Join(dir, "other")
+	smallPhantom(t, ph)
+	smallPhantom(t, other, "--mfcc", "none", "--size", "15x16x17")
+	gaps, noVal := filepath.Join(dir, "gaps"), filepath.Join(dir, "no-val")
+	smallPhantom(t, gaps, "--kinds", "avdigits", "--missing", "rate:audio=50")
+	smallPhantom(t, noVal, "--kinds", "avdigits", "--weights", "80/0/20")
+	digits, brats := filepath.Join(ph, "avdigits"), filepath.Join(ph, "brats")
+	runDir := filepath.Join(dir, "run")
+	for _, tt := range []struct {
+		data, flags string
+		code        int
+		want        string
+	}{
+		{digits, "--lr=-1", cli.Usage, "--lr: want"},
+		{digits, "--lr=0", cli.Usage, "--lr: want"},
+		{digits, "--lr=nan", cli.Usage, "--lr: want"},
+		{digits, "--lr=inf", cli.Usage, "--lr: want"},
+		{digits, "--epochs=-3", cli.Usage, "--epochs: want"},
+		{digits, "--epochs=3 --steps=3", cli.Usage, "one of them"},
+		{digits, "--steps=0", cli.Usage, "--steps: want"},
+		{digits, "--batch=-5", cli.Usage, "--batch: want"},
+		{digits, "--batch=5000 --drop-last", cli.Usage, "fill no batch of 5000"},
+		{digits, "--alpha=-7", cli.Usage, "--alpha: want"},
+		{digits, "--alpha=nan", cli.Usage, "--alpha: want"},
+		{digits, "--decay=nan", cli.Usage, "--decay: want"},
+		{digits, "--gate-scale=0", cli.Usage, "--gate-scale: want"},
+		{digits, "--smoothing=2", cli.Usage, "--smoothing: want"},
+		{digits, "--warm=2", cli.Usage, "--warm: want"},
+		{digits, "--clamp=.5", cli.Usage, "--clamp: want"},
+		{digits, "--workers=-3", cli.Usage, "--workers -3"},
+		{digits, "--checkpoint=-5m", cli.Usage, "--checkpoint -5m"},
+		{digits, "--half", cli.Usage, "--half is for OpenCL"},
+		{digits, "--width=9", cli.Usage, "--width: would change nothing in a classification"},
+		{digits, "--all-levels", cli.Usage, "--all-levels"},
+		{digits, "--gate-skips", cli.Usage, "--gate-skips"},
+		{digits, "--schedule=foo", cli.Usage, "foo"},
+		{digits, "--optimiser=foo", cli.Usage, "foo"},
+		{digits, "--input=foo", cli.Usage, "foo"},
+		{digits, "--distance=foo", cli.Usage, "l1 or l2"},
+		{digits, "--augment=brats", cli.Usage, "for volumes"},
+		{digits, "--missing=file:gone.csv", cli.Usage, "gone.csv"},
+		{brats, "--deep", cli.Usage, "--deep"},
+		{brats, "--smoothing=.1", cli.Usage, "--smoothing"},
+		{brats, "--augment=digits", cli.Usage, "digits"},
+		{filepath.Join(gaps, "avdigits"), "--only=audio", cli.Usage, "have nothing of audio"},
+		{filepath.Join(noVal, "avdigits"), "--steps=2", cli.Usage, "--meta off, or ingest it with a larger part"},
+		{filepath.Join(other, "brats"), "", cli.Failed, "cannot take these samples"},
+		{filepath.Join(other, "avdigits"), "", cli.Failed, "cannot take these samples"},
+	} {
+		t.Run(tt.flags, func(t *testing.T) {
+			_, stderr := want(t, tt.code, append([]string{"train", tt.data, "--run", runDir}, strings.Fields(tt.flags)...)...)
+			if !strings.Contains(stderr, tt.want) || strings.Contains(stderr, "device:") {
+				t.Errorf("got %q, want %q", stderr, tt.want)
+			}
+			if _, err := os.Stat(runDir); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the run's folder: %v", err)
+			}
+		})
+	}
+	trained(t, digits, runDir, "--steps", "2")
+	if _, stderr := want(t, cli.Usage, "train", "--resume", "--run", runDir, "--lr", "0.5", "--drop-last"); !strings.Contains(stderr, "--drop-last, --lr: --resume goes on") {
+		t.Errorf("got %q", stderr)
 	}
 }
 

@@ -120,10 +120,33 @@ func (d *Data) policy(ctx context.Context, text string, seed uint64) (missing.Po
 	if err != nil {
 		return nil, err
 	}
-	return missing.Parse(text, missing.Env{
+	p, err := missing.Parse(text, missing.Env{
 		Modalities: d.Set.Modalities, Subjects: subjects, Assignment: a, Seed: seed,
 		Open: func(name string) (io.ReadCloser, error) { return os.Open(filepath.Clean(name)) },
 	})
+	if err != nil {
+		return nil, &SpecError{err}
+	}
+	return p, nil
+}
+
+// covers errs where samples of a split have none of the modalities only.
+func (d *Data) covers(sp split.Split, only modality.Mask) error {
+	info, none := d.Manifest.Split(sp), int64(0)
+	for _, m := range info.Masks {
+		has, err := d.Set.Modalities.Parse(m.Mask)
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.Dir, err)
+		}
+		if has&only == 0 {
+			none += m.Samples
+		}
+	}
+	if none > 0 {
+		return fmt.Errorf("%d of %d samples of %s have nothing of %s: use more modalities, or ingest the data set without them (--split-file leaves subjects out)",
+			none, info.Samples, sp, d.Set.Modalities.Format(only))
+	}
+	return nil
 }
 
 // mask returns the modalities of that name, all where there is none.

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/preprocess"
@@ -32,7 +33,7 @@ func (s *Spec) fit(ctx context.Context, d *Data) error {
 		return nil
 	case InputStandard:
 	default:
-		return fmt.Errorf("no scaling of inputs %q: there are %s, %s and %s", s.Input, InputPublished, InputStandard, InputNone)
+		return &SpecError{fmt.Errorf("no scaling of inputs %q: there are %s, %s and %s", s.Input, InputPublished, InputStandard, InputNone)}
 	}
 	only, err := d.mask(s.Only)
 	if err != nil {
@@ -73,6 +74,9 @@ const AugmentNone = "none"
 func (s Spec) augment(d datasets.Dataset) ([]preprocess.Stage, error) {
 	if s.Augment == AugmentNone || s.Augment == "" {
 		return nil, nil
+	}
+	if s.Augment == "brats" && slices.ContainsFunc(d.Kinds, func(k datasets.Kind) bool { return k != datasets.Volume }) {
+		return nil, fmt.Errorf("the augmentation brats is for volumes, %s has %v", d.Name, d.Kinds)
 	}
 	return augment.Preset(s.Augment, d.Modalities, nil)
 }

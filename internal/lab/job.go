@@ -48,6 +48,9 @@ type Job struct {
 	Picture time.Duration
 	// Command is what began the run, for its report.
 	Command string
+	// Ready, if not nil, is called once all is checked, before the first step; an
+	// error keeps it from being made.
+	Ready func() error
 
 	said time.Time // when the last checkpoint was made
 }
@@ -61,6 +64,9 @@ const (
 
 // New begins a run and trains it to its end.
 func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.State, error) {
+	if err := rundir.Vacant(j.Dir); err != nil {
+		return train.State{}, taken(err)
+	}
 	d, err := Open(j.Data, j.Registry, split.Train, split.Val)
 	if err != nil {
 		return train.State{}, err
@@ -77,8 +83,14 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 	if err != nil {
 		return train.State{}, err
 	}
+	if err := try(ctx, t); err != nil {
+		return train.State{}, fmt.Errorf("%s: %w", j.Data, err)
+	}
 	abs, err := filepath.Abs(j.Data)
 	if err != nil {
+		return train.State{}, err
+	}
+	if err := j.ready(); err != nil {
 		return train.State{}, err
 	}
 	info := rundir.Info{Manifest: d.Manifest.ID, Seeds: map[string]uint64{"run": s.Train.Seed}, Notes: map[string]string{
@@ -102,6 +114,13 @@ func taken(err error) error {
 	return err
 }
 
+func (j *Job) ready() error {
+	if j.Ready == nil {
+		return nil
+	}
+	return j.Ready()
+}
+
 func (j *Job) start() rundir.Start {
 	return rundir.Start{At: j.Now().UTC().Truncate(time.Second), Tool: "lacuna " + version.Version, Device: j.Engine.Name()}
 }
@@ -121,6 +140,9 @@ func (j *Job) Resume(ctx context.Context) (train.State, error) {
 	}
 	defer d.Close()
 	s, t, err := j.again(ctx, r, d)
+	if err == nil {
+		err = j.ready()
+	}
 	if err != nil {
 		return train.State{}, errors.Join(err, r.Close())
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train"
@@ -84,7 +85,29 @@ func (s Spec) Trainer(ctx context.Context, d *Data, e engine.Engine, workers int
 	}
 	t.Objective = s.objective(d.Set)
 	if t.Optimiser, err = optim.New(e, t.Model.Params().Value.Shape.Len(), s.Optimiser); err != nil {
-		return nil, err
+		return nil, &SpecError{err}
 	}
 	return t, t.Start()
+}
+
+// try sees that a trainer's network takes what its feeds give.
+func try(ctx context.Context, t *train.Trainer) error {
+	for _, f := range []train.Feed{t.Train, t.Meta} {
+		if f.Samples == nil { // importances are off
+			continue
+		}
+		var list []*ingest.Sample
+		for s, err := range f.Samples(ctx, 0, 0) {
+			if err != nil {
+				return err
+			}
+			if list = append(list, s); len(list) == min(f.Len, t.Config.Batch) {
+				break
+			}
+		}
+		if _, err := (predictor{t.Engine, t.Model}).Predict(ctx, list, 0); err != nil {
+			return fmt.Errorf("the network cannot take these samples: %w", err)
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -124,11 +125,60 @@ func (s *Spec) segmentation(name string) {
 	}
 }
 
-// settle fills in what follows from the data, which must have been opened with
-// train.
+// SpecError says that a configuration makes no sense, by itself or for the data.
+type SpecError struct{ Err error }
+
+func (e *SpecError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what does not fit.
+func (e *SpecError) Unwrap() error { return e.Err }
+
+// settle checks the spec, and fills in what follows from the data, which must have
+// been opened with train. It may be called again.
 func (s *Spec) settle(ctx context.Context, d *Data) error {
-	if s.Epochs > 0 && s.Train.Batch > 0 { // train refuses other batches
-		s.Train.Steps = s.Epochs * s.Train.PerEpoch(int(d.Reader.Rows(split.Train)))
+	if s.Epochs > 0 && s.Train.Batch > 0 { // check refuses other batches
+		rows := int(d.Reader.Rows(split.Train))
+		if s.Train.Steps = s.Epochs * s.Train.PerEpoch(rows); s.Train.Steps == 0 {
+			return &SpecError{fmt.Errorf("%d training samples fill no batch of %d", rows, s.Train.Batch)}
+		}
+	}
+	if err := s.check(d); err != nil {
+		return &SpecError{err}
 	}
 	return s.fit(ctx, d)
+}
+
+// check reports what can be seen to make no sense without reading a sample.
+func (s *Spec) check(d *Data) error {
+	for _, v := range []struct {
+		name  string
+		value float64
+	}{
+		{"learning rate", s.Train.Schedule.LR}, {"weight decay", s.Optimiser.Decay}, {"alpha", s.Train.Distill.Alpha},
+		{"clamp", s.Train.Distill.Clamp}, {"warm", s.Train.Warm}, {"scale of the gate", s.Train.Meta.Scale},
+	} {
+		if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
+			return fmt.Errorf("the %s is %g", v.name, v.value)
+		}
+	}
+	if !(s.Smoothing >= 0 && s.Smoothing < 1) {
+		return fmt.Errorf("label smoothing of %g: want 0 to below 1", s.Smoothing)
+	}
+	if err := s.Train.Check(); err != nil {
+		return err
+	}
+	only, err := d.mask(s.Only)
+	if err != nil {
+		return err
+	}
+	if _, err := s.augment(d.Set); err != nil {
+		return err
+	}
+	if err := d.covers(split.Train, only); err != nil || s.Train.Meta.Kind == meta.Off {
+		return err
+	}
+	if d.Manifest.Split(split.Val).Samples == 0 {
+		return fmt.Errorf("importances are learned on held-out samples, and val of %s has none: give --meta off, or ingest it with a larger part for val (--weights 60/20/20)", d.Dir)
+	}
+	return d.covers(split.Val, only)
 }
