@@ -25,6 +25,8 @@ func (c Bars) draw(f *fonts) (*scene, error) {
 	if !c.Points {
 		fr.ys.add(0, false)
 		kind = block
+	} else {
+		fr.rim = 6 // for the end of an error bar, which would hide in the axis
 	}
 	for i, s := range c.Series {
 		err := s.check(len(c.Labels))
@@ -65,7 +67,7 @@ func (c Bars) draw(f *fonts) (*scene, error) {
 	}
 	for j, l := range c.Labels {
 		if j%every == 0 {
-			p.barLabel(f, l, p.x.at(float64(j)+0.5), slant)
+			p.barLabel(f, l, point{p.x.at(float64(j) + 0.5), p.y.from + fr.rim}, slant)
 		}
 		for i, s := range c.Series {
 			c.bar(p, s, i, j)
@@ -77,12 +79,13 @@ func (c Bars) draw(f *fonts) (*scene, error) {
 // slope is the degrees by which labels slant.
 const slope = 35
 
-func (p *plot) barLabel(f *fonts, text string, x float64, slant bool) {
-	o := op{text: text, paint: muted, size: tickSize, anchor: middle, at: point{x, p.y.from + 17}}
+// barLabel paints what stands below a place of the axis.
+func (p *plot) barLabel(f *fonts, text string, below point, slant bool) {
+	o := op{text: text, paint: muted, size: tickSize, anchor: middle, at: point{below.x, below.y + 17}}
 	room := 0.0
 	if slant {
-		o.anchor, o.turned, o.at = end, -slope, point{x + 4, p.y.from + 14}
-		room = min(130, (x-4)/math.Cos(slope*math.Pi/180)) / slack
+		o.anchor, o.turned, o.at = end, -slope, point{below.x + 4, below.y + 14}
+		room = min(130, (below.x-4)/math.Cos(slope*math.Pi/180)) / slack
 	}
 	p.label(f, o, room)
 }

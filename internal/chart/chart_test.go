@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -240,6 +241,28 @@ func TestTicks(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestStepsAreWhole: between them nothing is marked.
+func TestStepsAreWhole(t *testing.T) {
+	for _, xs := range [][]float64{{1}, {1, 2}, {1, 2, 3, 4}, {0, 7}, {1, 1680}, {99_999, 100_001}} {
+		y := make([]float64, len(xs))
+		for _, w := range []int{300, 640, 1200} {
+			var b bytes.Buffer
+			if err := chart.SVG(&b, chart.Lines{Series: []chart.Series{{X: xs, Y: y}}, Width: w}); err != nil {
+				t.Fatal(err)
+			}
+			marks := regexp.MustCompile(`text-anchor="middle"[^>]*>([^<]*)<`).FindAllStringSubmatch(b.String(), -1)
+			if len(marks) == 0 {
+				t.Errorf("%v at %d pixels: marks %q", xs, w, marks)
+			}
+			for _, m := range marks {
+				if strings.Contains(m[1], ".") {
+					t.Errorf("%v at %d pixels: %s is marked", xs, w, m[1])
+				}
+			}
+		}
 	}
 }
 

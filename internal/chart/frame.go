@@ -22,6 +22,7 @@ type frame struct {
 	ys          span
 	logY        bool
 	bottom      float64 // room for the labels of the x axis
+	rim         float64 // room between the x axis and the least value
 }
 
 // key is an entry of a legend.
@@ -75,7 +76,7 @@ func (fr frame) begin(f *fonts) (*plot, error) {
 	foot -= fr.bottom
 	if foot < top+120 { // a legend of many rows
 		p.h += top + 120 - foot
-		return frame{fr.title, fr.x, fr.y, fr.w, int(p.h) + 1, fr.legend, fr.ys, fr.logY, fr.bottom}.begin(f)
+		return frame{fr.title, fr.x, fr.y, fr.w, int(p.h) + 1, fr.legend, fr.ys, fr.logY, fr.bottom, fr.rim}.begin(f)
 	}
 	p.yAxis(f, fr, top+6, foot)
 	return p, nil
@@ -127,7 +128,7 @@ func (p *plot) yAxis(f *fonts, fr frame, top, foot float64) {
 		wide = max(wide, f.width(t.text, tickSize, false))
 	}
 	left := pad + wide*slack + 8
-	p.y = scale{lo: s.lo, hi: s.hi, log: fr.logY, from: foot, to: top}
+	p.y = scale{lo: s.lo, hi: s.hi, log: fr.logY, from: foot - fr.rim, to: top}
 	p.x.from, p.x.to = left, p.w-right
 	for _, t := range list {
 		y := p.y.at(t.v)

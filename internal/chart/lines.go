@@ -57,6 +57,7 @@ func (c Lines) draw(f *fonts) (*scene, error) {
 	}
 	fr := frame{title: c.Title, x: c.X, y: c.Y, w: c.Width, h: c.Height, logY: c.LogY}
 	xs, ys := newSpan(), newSpan()
+	whole := true // numbers on the x axis
 	for i, s := range c.Series {
 		if err := s.check(len(s.Y)); err != nil {
 			return nil, fmt.Errorf("%q: %w", c.Title, err)
@@ -66,6 +67,7 @@ func (c Lines) draw(f *fonts) (*scene, error) {
 			if !has(s.x(j), c.LogX) {
 				continue
 			}
+			whole = whole && s.x(j) == math.Trunc(s.x(j))
 			if has(y, c.LogY) {
 				xs.add(s.x(j), c.LogX)
 			}
@@ -81,7 +83,7 @@ func (c Lines) draw(f *fonts) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.xAxis(f, xs, c.LogX)
+	p.xAxis(f, xs, c.LogX, whole)
 	for i, s := range c.Series {
 		p.band(s, i)
 	}
@@ -101,19 +103,25 @@ func (c Lines) draw(f *fonts) (*scene, error) {
 	return p.scene, nil
 }
 
-// xAxis paints the axis of numbers and sets p.x.
-func (p *plot) xAxis(f *fonts, xs span, log bool) {
+// xAxis paints the axis of numbers and sets p.x. Where all that is there is whole,
+// nothing between whole numbers is marked.
+func (p *plot) xAxis(f *fonts, xs span, log, whole bool) {
 	p.x.log = log
 	s := xs.open(log)
 	n := int((p.x.to - p.x.from) / 70)
-	list, outer := ticks(s, log, n)
+	marked := s
+	if whole && !log && s.hi-s.lo < float64(n) { // else steps are above 1 as they are
+		marked = span{math.Floor(s.lo), math.Ceil(s.hi)}
+		n = int(marked.hi - marked.lo)
+	}
+	list, outer := ticks(marked, log, n)
 	// Labels of many digits need more room.
 	for _, t := range list {
 		if w := f.width(t.text, tickSize, false) + 18; w > (p.x.to-p.x.from)/float64(max(n, 1)) {
 			n = int((p.x.to - p.x.from) / w)
 		}
 	}
-	list, outer = ticks(s, log, n)
+	list, outer = ticks(marked, log, n)
 	p.x.lo, p.x.hi = s.lo, s.hi
 	if log && list[0].v < s.lo*(1-1e-9) { // no two ticks within
 		p.x.lo, p.x.hi = outer.lo, outer.hi

@@ -27,7 +27,7 @@ const (
 )
 
 // heldOutName is what the held-out loss is called wherever a reader meets it.
-const heldOutName = "held out (for this curve alone: it selects nothing)"
+const heldOutName = "held out (selects nothing)"
 
 // The sizes of charts that have a page's width, and half of it.
 const (
@@ -116,8 +116,8 @@ func (c curves) last(metric string) float64 {
 	return math.NaN()
 }
 
-// progressChart is the picture that is made while a run trains.
-func progressChart(m *rundir.Metrics, modalities []string) chart.Chart {
+// progressChart is the picture that is made while the run of that name trains.
+func progressChart(run string, m *rundir.Metrics, modalities []string) chart.Chart {
 	c := newCurves(m, modalities)
 	var g chart.Grid
 	for _, l := range []*chart.Lines{c.loss(), c.importance(), c.distil(), c.rate()} {
@@ -125,13 +125,12 @@ func progressChart(m *rundir.Metrics, modalities []string) chart.Chart {
 			continue
 		}
 		l.Width, l.Height = 520, 300
-		for i := range l.Series {
-			l.Series[i].Name, _, _ = strings.Cut(l.Series[i].Name, " (for")
-		}
 		g.Charts = append(g.Charts, l)
 	}
 	if len(g.Charts) == 0 {
-		return chart.Lines{Title: "Loss", X: "step", Series: []chart.Series{{Name: "training"}}}
+		return chart.Lines{Title: run + ": loss", X: "step", Series: []chart.Series{{Name: "training"}}}
 	}
+	first := g.Charts[0].(*chart.Lines)
+	first.Title = run + ": " + strings.ToLower(first.Title)
 	return g
 }

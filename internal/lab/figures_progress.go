@@ -74,6 +74,6 @@ func paint(dir string, modalities []string) error {
 		return err
 	}
 	return atomicfile.Write(filepath.Join(dir, progressName), 0o666, func(w io.Writer) error {
-		return chart.PNG(w, progressChart(m, modalities), 1)
+		return chart.PNG(w, progressChart(nameOf(dir), m, modalities), 1)
 	})
 }

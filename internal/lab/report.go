@@ -135,11 +135,15 @@ func writePage(path string, p page.Page) error {
 	return atomicfile.WriteFile(path, b.Bytes(), 0o666)
 }
 
-func (a account) page() page.Page {
-	name := filepath.Base(a.dir)
-	if abs, err := filepath.Abs(a.dir); err == nil {
-		name = filepath.Base(abs)
+// nameOf is what the run in a folder is called.
+func nameOf(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
 	}
+	return filepath.Base(dir)
+}
+
+func (a account) page() page.Page {
 	var parts []page.Section
 	switch {
 	case !a.done():
@@ -156,7 +160,7 @@ func (a account) page() page.Page {
 		}
 	}
 	return page.Page{
-		Title:    name,
+		Title:    nameOf(a.dir),
 		Subtitle: fmt.Sprintf("The network %s, trained on %s.", a.spec.Model.Name, cmp.Or(a.set.Title, a.spec.Dataset)),
 		Facts:    a.facts(),
 		Sections: slices.Concat(parts, []page.Section{a.training()}, a.next(), []page.Section{a.made()}),
@@ -255,7 +259,10 @@ func (a account) distillation() string {
 func (a account) training() page.Section {
 	s := page.Section{Title: "Training"}
 	if c := a.curves.loss(); c != nil {
-		caption := "The loss of each step, and its mean over the last fortieth of the run."
+		caption := "The loss of each step."
+		if a.curves.span > 0 {
+			caption = "The loss of each step, and its mean over the last fortieth of the run."
+		}
 		if len(a.curves.metrics.Series(metricHeldOut).Values) > 0 {
 			caption += " The held-out samples are those that importances are learned on; no checkpoint was chosen by their loss: the last one is the model."
 		}

@@ -104,7 +104,7 @@ func classResult(r validate.Report) []page.Block {
 		points.Labels = append(points.Labels, c.Name)
 		s.Y, s.Low, s.High = append(s.Y, 100*float64(k.Accuracy)), append(s.Low, 100*float64(k.Lo)), append(s.High, 100*float64(k.Hi))
 	}
-	blocks := []page.Block{page.Text(text), table, page.Figure{Chart: points}}
+	blocks := []page.Block{page.Text(text), table, page.Figure{Chart: points, Caption: "The axis need not begin at 0."}}
 	if len(r.Classes) <= 20 {
 		both := page.Figures{{Chart: confusion(r, full)}}
 		if poor.Mask != full.Mask {
