@@ -25,6 +25,7 @@ type experimentCmd struct {
 	Parallel int    `placeholder:"N" help:"Runs at once on the CPU, each on one core; 0 for one a core."`
 	Watch    bool   `default:"true" negatable:"" help:"Look at held-out samples once a meta phase, for the curves of their loss and of features that stand in for missing ones."`
 	Out      string `placeholder:"DIR" help:"Folder of all runs and of the tables (default: runs/, and the experiment's name)."`
+	JSON     bool   `name:"json" help:"Print figures, notes and scores as JSON."`
 }
 
 func (experimentCmd) Help() string {
@@ -38,7 +39,9 @@ func (experimentCmd) Help() string {
 
 Interrupt it when you like: the same command goes on where it was. Every run
 stays in a folder of its own, with its checkpoint and a report, to be looked at.
-Tables and charts of all of them are in report.html.
+Tables and charts of all of them are in report.html, the same as text in report.md,
+every score in NAME.csv, and means, deviations, paired differences with p-values
+and published figures in NAME-summary.csv, a row each.
 
 ` + cli.ExitStatus
 }
@@ -121,6 +124,9 @@ func (c *experimentCmd) Run(a *app) error {
 	md, err := b.Write(c.Out, outcomes)
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		return writeJSON(a.stdout, outcomes)
 	}
 	if _, err := a.stdout.Write(md); err != nil {
 		return err

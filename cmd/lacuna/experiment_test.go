@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -17,14 +19,14 @@ func TestExperimentGoesOn(t *testing.T) {
 	data, out := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "out")
 	args := []string{"experiment", "table2a", data, "--seeds", "2", "--epochs", "1", "--out", out}
 	first, _ := want(t, cli.Good, args...)
-	for _, text := range []string{"no distillation", "MCKD", "p (t)", "92.35", "lacuna-table2/2"} {
+	for _, text := range []string{"no distillation", "MCKD", "p (t)", "92.35", "Protocol: lacuna-table2/2, 1 epoch, smil/1, manifest ", "preset paper; 1 epoch, 2 steps of 32 samples each; seeds 1 to 2;"} {
 		if !strings.Contains(first, text) {
 			t.Errorf("the table lacks %q:\n%s", text, first)
 		}
 	}
 	page := readText(t, out, "report.html")
 	checkPage(t, page, "Table 2: audio for a part of the training pairs, test on image alone", "How training went: table2a", "How it was made")
-	for _, text := range []string{"published MCKD", "lacuna-table2/2", "of an unstated seed", "9,235 of MNIST", "Raw importance of audio", "Stand-in for audio: direction", "Held-out loss, for this curve alone"} {
+	for _, text := range []string{"published MCKD", "lacuna-table2/2, 1 epoch, smil/1, manifest ", "1 epoch, 2 steps of 32 samples", "<dd>1 to 2</dd>", "of an unstated seed", "9,235 of MNIST", "Raw importance of audio", "Stand-in for audio: direction", "Held-out loss, for this curve alone"} {
 		if !strings.Contains(page, text) {
 			t.Errorf("the page lacks %q", text)
 		}
@@ -33,6 +35,32 @@ func TestExperimentGoesOn(t *testing.T) {
 		if svg := readText(t, out, "plots", "table2a-"+name+".svg"); !strings.HasPrefix(svg, "<svg") {
 			t.Errorf("%s.svg is no SVG", name)
 		}
+	}
+	summary, err := csv.NewReader(strings.NewReader(readText(t, out, "table2a-summary.csv"))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// LowerB, UpperB, and three ways of five rates, the mean among them.
+	if want := 1 + 2 + 3*5; len(summary) != want {
+		t.Errorf("the summary has %d rows, want %d", len(summary), want)
+	}
+	text, _ := want(t, cli.Good, append(args, "--json")...)
+	var got []struct {
+		Origin struct{ Protocol, Manifest string }
+		Rows   []struct {
+			Arm, Setting string
+			N            int
+			Published    *float64
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &got); err != nil || len(got) != 1 || len(got[0].Rows)+1 != len(summary) {
+		t.Fatalf("%v: %s", err, text)
+	}
+	if r := got[0].Rows[3]; r.Arm != "MCKD" || r.Setting != "5 %" || r.N != 2 || r.Published == nil || *r.Published != 93.56 {
+		t.Errorf("the fourth row is %+v", r)
+	}
+	if p := got[0].Origin.Protocol; summary[1][12] != p || !strings.Contains(first, p) {
+		t.Errorf("other ids of the protocol: %q, %q", p, summary[1][12])
 	}
 	// One run is gone, another was trained and not judged.
 	runs, err := filepath.Glob(filepath.Join(out, "table2a", "*-seed2"))

@@ -200,15 +200,19 @@ func (b Bench) tell(x Teller, trials []Trial) (Outcome, error) {
 	if p, ok := x.(plotter); ok {
 		o.plots = p.plots(trials)
 	}
-	s, _, err := SpecOf(trials[0].dir)
+	s, info, err := SpecOf(trials[0].dir)
 	if err != nil {
 		return o, err
 	}
-	d, err := b.Registry.Lookup(s.Dataset)
+	d, err := Open(b.Data, b.Registry, split.Train)
 	if err != nil {
 		return o, err
 	}
-	c, err := newCourses(x, trials, d.Modalities.Names())
+	defer d.Close()
+	if o.Origin, err = newOrigin(x.Plan().Protocol, s, info, d, b.Seeds); err != nil {
+		return o, err
+	}
+	c, err := newCourses(x, trials, d.Set.Modalities.Names())
 	if err != nil {
 		return o, err
 	}

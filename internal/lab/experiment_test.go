@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest/modality"
 	"github.com/lacuna-ml/lacuna/shards"
 	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train/rundir"
 	"github.com/lacuna-ml/lacuna/validate"
 )
 
@@ -93,5 +95,86 @@ func TestExperimentsFitTheirData(t *testing.T) {
 	}
 	if _, err := Named("table2", volumes); err == nil {
 		t.Error("Table 2 of volumes")
+	}
+}
+
+// The id of a protocol tells apart whatever decides the figures.
+func TestProtocolNamesWhatDecides(t *testing.T) {
+	d := &Data{Set: datasets.Dataset{Name: "avdigits", Task: datasets.Classification}, Manifest: &shards.Manifest{
+		ID: "0123456789abcdef", Definitions: []string{"smil/1"}, Splits: []shards.SplitInfo{{Split: split.Train, Samples: 900}},
+	}}
+	for want, change := range map[string]func(*Spec){
+		"p/1, smil/1, manifest 0123456789ab":              func(*Spec) {},
+		"p/1, 1 epoch, smil/1, manifest 0123456789ab":     func(s *Spec) { s.Epochs = 1 },
+		"p/1, 2,000 steps, smil/1, manifest 0123456789ab": func(s *Spec) { s.Epochs, s.Train.Steps = 0, 2000 },
+		"p/1, preset best, smil/1, manifest 0123456789ab": func(s *Spec) { s.Preset = "best" },
+	} {
+		s, err := Preset("", d.Set, d.Manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Train.Steps = 1680 // as it is settled
+		change(&s)
+		o, err := newOrigin("p/1", s, rundir.Info{}, d, 2)
+		if err != nil || o.Protocol != want {
+			t.Errorf("got %q, want %q (%v)", o.Protocol, want, err)
+		}
+	}
+	d.Set = datasets.Dataset{Name: "brats", Task: datasets.Segmentation}
+	s, err := Preset("", d.Set, d.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, err := newOrigin("p/1", s, rundir.Info{}, d, 2); err != nil || o.Protocol != "p/1, preset small, manifest 0123456789ab" {
+		t.Errorf("of volumes: got %q, %v", o.Protocol, err)
+	}
+}
+
+// TestSweepSaysWhichIsBest: by how much over the default, and how sure that is.
+func TestSweepSaysWhichIsBest(t *testing.T) {
+	x := Sweep{What: "w", Labels: []string{"a", "b"}, Default: 1, Alone: "x+y", Published: map[string][]float64{"Dice": {7, 8}}}
+	x.Arms = []Arm{{Name: "a"}, {Name: "b"}}
+	tell := func(a, b []validate.Number) Outcome {
+		var trials []Trial
+		for arm, list := range map[string][]validate.Number{"a": a, "b": b} {
+			for i, v := range list {
+				trials = append(trials, Trial{Arm: arm, Seed: uint64(i), Scores: Scores{"Dice": {"x": 10, "x+y": v}}})
+			}
+		}
+		return x.Tell(trials)
+	}
+	for _, tt := range []struct {
+		name string
+		a, b []validate.Number
+		want string
+	}{
+		{"one seed", []validate.Number{3}, []validate.Number{1}, "Dice, x+y: best of 2 is a, 2.00 points over b (the default); one seed allows no verdict."},
+		{"the default is best", []validate.Number{1, 2, 3}, []validate.Number{3, 5, 5}, "Dice, x+y: best of 2 is b (the default), 2.33 points over a; over 3 paired seeds p = 0.020: chance alone seldom gives that."},
+		{"over all", []validate.Number{1, 2, 3}, []validate.Number{3, 5, 5}, "Dice, mean over combinations: best of 2 is b (the default), 1.17 points over a; over 3 paired seeds p = 0.020: chance alone seldom gives that."},
+		{"chance", []validate.Number{1, 9}, []validate.Number{0, 2}, "Dice, x+y: best of 2 is a, 4.00 points over b (the default); over 2 paired seeds p = 0.410: chance alone may give that."},
+		{"the same difference", []validate.Number{2, 3}, []validate.Number{1, 2}, "Dice, x+y: best of 2 is a, 1.00 points over b (the default); 2 paired seeds all have the same difference, of which the t-test can say nothing."},
+		{"alike", []validate.Number{2, 3}, []validate.Number{3, 2}, "Dice, x+y: of 2 none is better than b (the default): a has the same mean."},
+		{"nothing", []validate.Number{validate.Number(math.NaN())}, []validate.Number{1}, "Dice, x+y: there is nothing to compare."},
+	} {
+		if o := tell(tt.a, tt.b); !slices.Contains(o.Notes, tt.want) {
+			t.Errorf("%s: it does not say %q:\n%s", tt.name, tt.want, strings.Join(o.Notes, "\n"))
+		}
+	}
+	o := tell([]validate.Number{3}, []validate.Number{1})
+	if len(o.Grids) != 2 || !strings.HasPrefix(o.Grids[0].Title, "Dice in %, x+y, mean and standard deviation of 1 seed") {
+		t.Errorf("tables: %+v", o.Grids)
+	}
+	if d := cmp.Diff([][]string{{"a", "3.00", "", "", "", "7.00"}, {"b", "1.00", "-2.00", "–", "1.000", "8.00"}}, o.Grids[0].Rows); d != "" {
+		t.Error(d)
+	}
+	if head := o.Grids[1].Head; head[len(head)-1] != "p (Wilcoxon)" {
+		t.Errorf("over all there are no published figures: %v", head)
+	}
+}
+
+// One seed gives no verdict on MCKD either.
+func TestVerdict(t *testing.T) {
+	if got, want := verdict([]float64{3}, []float64{1}, "x"), "MCKD is 2.00 points better than no distillation in x; one seed allows no verdict."; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -39,7 +39,13 @@ func addScore(s *chart.Series, scores []float64) {
 	s.Low[last], s.High[last] = max(s.Low[last], 0), min(s.High[last], 100)
 }
 
-const barsCaption = "Points are means over %d seeds, bars one standard deviation to each side."
+// barsCaption says what points and bars are, of that many seeds.
+func barsCaption(seeds int) string {
+	if seeds == 1 {
+		return "Points are of one seed."
+	}
+	return fmt.Sprintf("Points are means over %d seeds, bars one standard deviation to each side.", seeds)
+}
 
 // plots draws the table by rates, beside the published figures.
 func (t Table2) plots(trials []Trial) []plot {
@@ -56,18 +62,28 @@ func (t Table2) plots(trials []Trial) []plot {
 		shaspec.Y, mckd.Y = append(shaspec.Y, t.Published.ShaSpec[i]), append(mckd.Y, t.Published.MCKD[i])
 	}
 	c.Series = append(list, shaspec, mckd)
-	return []plot{{"accuracy", fmt.Sprintf(barsCaption, len(score("lower", t.Always))) + " Published figures have no bar: they are of one run each.", c}}
+	return []plot{{"accuracy", barsCaption(len(score("lower", t.Always))) + " Published figures have no bar: they are of one run each.", c}}
 }
 
 // plots draws each measure by setting.
 func (s Sweep) plots(trials []Trial) []plot {
 	var list []plot
-	for _, m := range Measures(trials) {
-		c := chart.Bars{Title: m + ", mean over the combinations of modalities", X: s.What, Y: "%", Points: true, Labels: s.Labels, Series: make([]chart.Series, 1), Width: wide, Height: high}
-		for _, a := range s.Arms {
-			addScore(&c.Series[0], overCombos(trials, a.Name, m))
+	for _, on := range s.views() {
+		for _, m := range Measures(trials) {
+			c := chart.Bars{Title: m + ", " + on, X: s.What, Y: "%", Points: true, Labels: s.Labels, Series: make([]chart.Series, 1), Width: wide, Height: high}
+			for _, v := range s.scores(trials, on, m) {
+				addScore(&c.Series[0], v)
+			}
+			name, caption := slug(m), barsCaption(len(trials)/len(s.Arms))
+			if on == s.Alone {
+				c.Series[0].Name, name = "ours", name+"-"+slug(on)
+				if p := s.Published[m]; p != nil {
+					c.Series = append(c.Series, chart.Series{Name: "published", Y: p})
+					caption += " Published figures have no bar: they are of one run each."
+				}
+			}
+			list = append(list, plot{name, caption, c})
 		}
-		list = append(list, plot{slug(m), fmt.Sprintf(barsCaption, len(trials)/len(s.Arms)), c})
 	}
 	return list
 }
@@ -83,7 +99,7 @@ func (t Table1) plots(trials []Trial) []plot {
 			addScore(&c.Series[0], Of(trials, "plain", m, name))
 			addScore(&c.Series[1], Of(trials, "mckd", m, name))
 		}
-		list = append(list, plot{slug(m), fmt.Sprintf(barsCaption, len(trials)/len(t.Arms)), c})
+		list = append(list, plot{slug(m), barsCaption(len(trials) / len(t.Arms)), c})
 	}
 	return list
 }

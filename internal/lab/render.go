@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/lacuna-ml/lacuna/validate"
 	"github.com/lacuna-ml/lacuna/validate/metrics"
 )
 
@@ -22,7 +24,9 @@ type Grid struct {
 // Outcome is an experiment with its results: tables, and sentences about them.
 type Outcome struct {
 	Experiment Experiment
+	Origin     Origin
 	Grids      []Grid
+	Rows       []Row // the grids' figures, for programs
 	Notes      []string
 	Trials     []Trial
 
@@ -32,77 +36,168 @@ type Outcome struct {
 // Tell makes the tables of one half of Table 2.
 func (t Table2) Tell(trials []Trial) Outcome {
 	o := Outcome{Experiment: t.Experiment, Trials: trials}
-	score := func(arm, combo string) []float64 { return Of(trials, arm, "accuracy", combo) }
-	lower, upper := score("lower", t.Always), score("upper", "image+audio")
+	const measure, both = "accuracy", "image+audio"
+	lower, upper := Of(trials, "lower", measure, t.Always), Of(trials, "upper", measure, both)
 	g := Grid{
-		Title: fmt.Sprintf("Accuracy in %%, test on %s alone (UpperB: on both); mean and standard deviation of %d seeds", t.Always, len(lower)),
+		Title: fmt.Sprintf("Accuracy in %%, test on %s alone (UpperB: on both); mean and standard deviation of %s", t.Always, count(len(lower), "seed")),
 		Head: []string{t.Rare + " in training", "LowerB", "no distillation", "MCKD", "MCKD - none", "p (t)", "p (Wilcoxon)", "UpperB",
 			"published LowerB", "published ShaSpec", "published MCKD", "published UpperB"},
 	}
+	line := func(rate string, plain, mckd []float64, shaspec, published float64) {
+		g.Rows = append(g.Rows, append([]string{rate, around(lower), around(plain), around(mckd)}, append(compare(mckd, plain), around(upper),
+			fixed(t.Published.Lower), fixed(shaspec), fixed(published), fixed(t.Published.Upper))...))
+		o.Rows = append(o.Rows, newRow(measure, t.Always, rate, noDistillation, plain, math.NaN()),
+			newRow(measure, t.Always, rate, "MCKD", mckd, published).less(noDistillation, mckd, plain),
+			newRow(measure, t.Always, rate, "ShaSpec", nil, shaspec))
+	}
+	o.Rows = append(o.Rows, newRow(measure, t.Always, "", "LowerB", lower, t.Published.Lower), newRow(measure, both, "", "UpperB", upper, t.Published.Upper))
 	var plains, mckds [][]float64
 	for i, r := range rates {
-		plain, mckd := score(armName(r, false), t.Always), score(armName(r, true), t.Always)
+		plain, mckd := Of(trials, armName(r, false), measure, t.Always), Of(trials, armName(r, true), measure, t.Always)
 		plains, mckds = append(plains, plain), append(mckds, mckd)
-		g.Rows = append(g.Rows, append([]string{fmt.Sprintf("%d %%", r), around(lower), around(plain), around(mckd)}, append(compare(mckd, plain), around(upper),
-			fixed(t.Published.Lower), fixed(t.Published.ShaSpec[i]), fixed(t.Published.MCKD[i]), fixed(t.Published.Upper))...))
+		line(fmt.Sprintf("%d %%", r), plain, mckd, t.Published.ShaSpec[i], t.Published.MCKD[i])
 	}
 	plain, mckd := bySeed(plains), bySeed(mckds)
-	g.Rows = append(g.Rows, append([]string{"mean of the four", around(lower), around(plain), around(mckd)}, append(compare(mckd, plain), around(upper),
-		fixed(t.Published.Lower), fixed(mean(t.Published.ShaSpec[:])), fixed(mean(t.Published.MCKD[:])), fixed(t.Published.Upper))...))
+	line("mean of the four", plain, mckd, mean(t.Published.ShaSpec[:]), mean(t.Published.MCKD[:]))
 	o.Grids = append(o.Grids, g)
-	o.Notes = append(o.Notes, "Accuracy: "+verdict(mckd, plain, "MCKD", "no distillation", "the mean of the four rates"))
+	o.Notes = append(o.Notes, "Accuracy: "+verdict(mckd, plain, "the mean of the four rates"))
 	for i, r := range rates {
-		if d := mean(mckds[i]) - t.Published.MCKD[i]; d < 0 {
-			o.Notes = append(o.Notes, fmt.Sprintf("At %d %% MCKD is %.2f points below the published figure.", r, -d))
-		} else {
-			o.Notes = append(o.Notes, fmt.Sprintf("At %d %% MCKD is %.2f points above the published figure.", r, d))
+		way, d := "above", mean(mckds[i])-t.Published.MCKD[i]
+		if d < 0 {
+			way = "below"
 		}
+		o.Notes = append(o.Notes, fmt.Sprintf("At %d %% MCKD is %.2f points %s the published figure.", r, math.Abs(d), way))
 	}
 	o.Notes = append(o.Notes, t.Notes...)
 	return o
 }
 
+// noDistillation is what the arm without is called.
+const noDistillation = "no distillation"
+
 // Tell makes the tables of Table 1: a row a combination, in the published order.
 func (t Table1) Tell(trials []Trial) Outcome {
 	o := Outcome{Experiment: t.Experiment, Trials: trials}
 	for _, m := range Measures(trials) {
-		g := Grid{Title: m + " in %, mean and standard deviation of seeds", Head: []string{"modalities", "no distillation", "MCKD", "MCKD - none", "p (t)", "p (Wilcoxon)"}}
-		line := func(name string, plain, mckd []float64) {
+		g := Grid{Title: m + " in %, mean and standard deviation of " + count(len(trials)/len(t.Arms), "seed"),
+			Head: []string{"modalities", noDistillation, "MCKD", "MCKD - none", "p (t)", "p (Wilcoxon)"}}
+		line := func(name, on string, plain, mckd []float64) {
 			g.Rows = append(g.Rows, append([]string{name, around(plain), around(mckd)}, compare(mckd, plain)...))
+			o.Rows = append(o.Rows, newRow(m, on, "", noDistillation, plain, math.NaN()), newRow(m, on, "", "MCKD", mckd, math.NaN()).less(noDistillation, mckd, plain))
 		}
 		var plains, mckds [][]float64
 		for c := range t.Set.Combos() {
 			name := t.Set.Format(c)
 			plain, mckd := Of(trials, "plain", m, name), Of(trials, "mckd", m, name)
 			plains, mckds = append(plains, plain), append(mckds, mckd)
-			line(name, plain, mckd)
+			line(name, name, plain, mckd)
 		}
-		line("average", bySeed(plains), bySeed(mckds))
+		line("average", overAll, bySeed(plains), bySeed(mckds))
 		o.Grids = append(o.Grids, g)
-		o.Notes = append(o.Notes, m+": "+verdict(bySeed(mckds), bySeed(plains), "MCKD", "no distillation", "the average over combinations"))
+		o.Notes = append(o.Notes, m+": "+verdict(bySeed(mckds), bySeed(plains), "the average over combinations"))
 	}
-	o.Notes = append(o.Notes, t.Notes...)
+	o.Notes = append(append(o.Notes, gaps(trials)...), t.Notes...)
 	return o
 }
 
-// Tell makes the tables of a sweep: a row an arm, compared with the first.
+// Tell makes the tables of a sweep: a row an arm, compared with the first; of the
+// combination that is looked at alone first, if any, then of all.
 func (s Sweep) Tell(trials []Trial) Outcome {
-	o := Outcome{Experiment: s.Experiment, Trials: trials, Notes: s.Notes}
-	for _, m := range Measures(trials) {
-		g := Grid{Title: m + " in %, mean over the combinations of modalities, mean and standard deviation of seeds",
-			Head: []string{s.What, m, "less the first row", "p (t)", "p (Wilcoxon)"}}
-		base := overCombos(trials, s.Arms[0].Name, m)
-		for i, a := range s.Arms {
-			v := overCombos(trials, a.Name, m)
-			row := []string{s.Labels[i], around(v), "", "", ""}
-			if i > 0 {
-				copy(row[2:], compare(v, base))
+	o := Outcome{Experiment: s.Experiment, Trials: trials}
+	for _, on := range s.views() {
+		for _, m := range Measures(trials) {
+			g := Grid{Title: fmt.Sprintf("%s in %%, %s, mean and standard deviation of %s", m, on, count(len(trials)/len(s.Arms), "seed")),
+				Head: []string{s.What, m, "less the first row", "p (t)", "p (Wilcoxon)"}}
+			published := s.Published[m]
+			if on != s.Alone {
+				published = nil
 			}
-			g.Rows = append(g.Rows, row)
+			if published != nil {
+				g.Head = append(g.Head, "published "+m)
+			}
+			scores := s.scores(trials, on, m)
+			for i, v := range scores {
+				cells, r := []string{s.Labels[i], around(v), "", "", ""}, newRow(m, on, s.Labels[i], s.Name, v, math.NaN())
+				if i > 0 {
+					copy(cells[2:], compare(v, scores[0]))
+					r = r.less(s.Labels[0], v, scores[0])
+				}
+				if published != nil {
+					cells, r.Published = append(cells, fixed(published[i])), validate.Number(published[i])
+				}
+				g.Rows, o.Rows = append(g.Rows, cells), append(o.Rows, r)
+			}
+			o.Grids = append(o.Grids, g)
+			o.Notes = append(o.Notes, m+", "+on+": "+s.result(scores))
 		}
-		o.Grids = append(o.Grids, g)
 	}
+	o.Notes = append(append(append(o.Notes, "The best is picked by these very figures, of several: its p-values are smaller than they should be."), gaps(trials)...), s.Notes...)
 	return o
+}
+
+// views are what the arms of a sweep are compared on.
+func (s Sweep) views() []string {
+	if s.Alone != "" {
+		return []string{s.Alone, overAll}
+	}
+	return []string{overAll}
+}
+
+// scores returns those of a measure on a combination or over all, by arm and seed.
+func (s Sweep) scores(trials []Trial, on, measure string) (scores [][]float64) {
+	for _, a := range s.Arms {
+		v := overCombos(trials, a.Name, measure)
+		if on != overAll {
+			v = Of(trials, a.Name, measure, on)
+		}
+		scores = append(scores, v)
+	}
+	return scores
+}
+
+// result says which arm is best, and by how much it is over the default, or that
+// over the next.
+func (s Sweep) result(scores [][]float64) string {
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(mean(scores[j]), mean(scores[i])) }) // NaN last
+	best, other := order[0], s.Default
+	if metrics.TTest(scores[best], scores[s.Default]).Mean == 0 { // or equals it
+		best, other = s.Default, order[0]
+	}
+	if best == other {
+		other = order[1]
+	}
+	t := metrics.TTest(scores[best], scores[other])
+	if math.IsNaN(t.Mean) {
+		return "there is nothing to compare."
+	}
+	name := func(i int) string {
+		if i == s.Default {
+			return s.Labels[i] + " (the default)"
+		}
+		return s.Labels[i]
+	}
+	if t.Mean == 0 {
+		return fmt.Sprintf("of %d none is better than %s: %s has the same mean.", len(scores), name(best), name(other))
+	}
+	return fmt.Sprintf("best of %d is %s, %.2f points over %s; %s.", len(scores), name(best), t.Mean, name(other), evidence(t))
+}
+
+// gaps says that there are combinations without a score, if there are.
+func gaps(trials []Trial) []string {
+	for _, t := range trials {
+		for m := range t.Scores {
+			for combo := range t.Scores[m] {
+				if math.IsNaN(t.Scores.at(m, combo)) {
+					return []string{"Combinations without a figure are of no labelled case of the test split; means are over the others."}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // overCombos returns the mean over combinations of a measure, by seed: over those
@@ -172,18 +267,30 @@ func probability(p float64) string {
 	return fmt.Sprintf("%.3f", p)
 }
 
-// verdict says plainly how two arms compare.
-func verdict(a, b []float64, nameA, nameB, of string) string {
-	t := metrics.TTest(a, b)
+// verdict says plainly how MCKD compares with no distillation, seed by seed.
+func verdict(mckd, plain []float64, of string) string {
+	t := metrics.TTest(mckd, plain)
 	way := "better"
 	if t.Mean < 0 {
 		way = "worse"
 	}
-	sure := "which chance alone may give"
-	if t.P < .05 {
-		sure = "which chance alone seldom gives"
+	if math.IsNaN(t.Mean) {
+		return "there is nothing to compare in " + of + "."
 	}
-	return fmt.Sprintf("over %d paired seeds %s is %.2f points %s than %s in %s (p = %s), %s.", len(a), nameA, math.Abs(t.Mean), way, nameB, of, probability(t.P), sure)
+	return fmt.Sprintf("MCKD is %.2f points %s than %s in %s; %s.", math.Abs(t.Mean), way, noDistillation, of, evidence(t))
+}
+
+// evidence says what seeds that are paired tell of a difference.
+func evidence(t metrics.Paired) string {
+	switch {
+	case t.N < 2:
+		return "one seed allows no verdict"
+	case math.IsNaN(t.P):
+		return fmt.Sprintf("%d paired seeds all have the same difference, of which the t-test can say nothing", t.N)
+	case t.P < .05:
+		return fmt.Sprintf("over %d paired seeds p = %s: chance alone seldom gives that", t.N, probability(t.P))
+	}
+	return fmt.Sprintf("over %d paired seeds p = %s: chance alone may give that", t.N, probability(t.P))
 }
 
 // Markdown writes the tables and notes.
@@ -215,13 +322,13 @@ func (o Outcome) Markdown(w io.Writer) error {
 	for _, n := range o.Notes {
 		line("- %s\n", n)
 	}
-	line("\nProtocol: %s.\n", o.Experiment.Protocol)
+	line("\nProtocol: %s.\n\nFrom %s.\n", o.Origin.Protocol, o.Origin)
 	return err
 }
 
 // CSV writes a line for each trial, measure and combination.
 func (o Outcome) CSV(w io.Writer) error {
-	rows := [][]string{{"arm", "seed", "measure", "combination", "percent"}}
+	rows := [][]string{append([]string{"arm", "seed", "measure", "combination", "percent"}, originHead[:]...)}
 	for _, t := range o.Trials {
 		for _, m := range Measures([]Trial{t}) {
 			var combos []string
@@ -230,7 +337,7 @@ func (o Outcome) CSV(w io.Writer) error {
 			}
 			slices.Sort(combos)
 			for _, c := range combos {
-				rows = append(rows, []string{t.Arm, strconv.FormatUint(t.Seed, 10), m, c, strconv.FormatFloat(t.Scores.at(m, c), 'g', -1, 64)})
+				rows = append(rows, append([]string{t.Arm, strconv.FormatUint(t.Seed, 10), m, c, strconv.FormatFloat(t.Scores.at(m, c), 'g', -1, 64)}, o.Origin.cells()...))
 			}
 		}
 	}

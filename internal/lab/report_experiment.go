@@ -17,17 +17,24 @@ import (
 // plotsName is the folder of an experiment's charts.
 const plotsName = "plots"
 
-// Write writes what came of experiments to dir: report.md, a CSV file each,
-// charts in plots/, and report.html, which has them all. It returns the Markdown.
+// Write writes what came of experiments to dir: report.md, CSV files of the scores
+// and of what they come to, charts in plots/, and report.html, which has them all.
+// It returns the Markdown.
 func (b Bench) Write(dir string, outcomes []Outcome) ([]byte, error) {
 	var md bytes.Buffer
 	for _, o := range outcomes {
-		var csv bytes.Buffer
-		if err := errors.Join(o.Markdown(&md), o.CSV(&csv)); err != nil {
+		var raw, summary bytes.Buffer
+		if err := errors.Join(o.Markdown(&md), o.CSV(&raw), o.Summary(&summary)); err != nil {
 			return nil, err
 		}
-		if err := atomicfile.WriteFile(filepath.Join(dir, o.Experiment.Name+".csv"), csv.Bytes(), 0o666); err != nil {
+		name := filepath.Join(dir, o.Experiment.Name)
+		if err := atomicfile.WriteFile(name+".csv", raw.Bytes(), 0o666); err != nil {
 			return nil, err
+		}
+		if len(o.Rows) > 0 { // the demo has none
+			if err := atomicfile.WriteFile(name+"-summary.csv", summary.Bytes(), 0o666); err != nil {
+				return nil, err
+			}
 		}
 		md.WriteString("\n")
 		if err := writePlots(filepath.Join(dir, plotsName), o); err != nil {
@@ -76,16 +83,14 @@ func (b Bench) page(outcomes []Outcome) (page.Page, error) {
 	if err != nil {
 		return p, err
 	}
+	from := outcomes[0].Origin
 	p.Title = "Experiment " + list(titles)
-	p.Subtitle = fmt.Sprintf("%d runs on %s. The last checkpoint of each is its model; the test split was opened once it was there.", len(runs), s.Dataset)
+	p.Subtitle = fmt.Sprintf("%s on %s. The last checkpoint of each is its model; the test split was opened once it was there.", count(len(runs), "run"), s.Dataset)
 	p.Facts = []page.Fact{
 		{Name: "Data set", Value: s.Dataset}, {Name: "Preset", Value: s.Preset}, {Name: "Network", Value: network(s, info)},
-		{Name: "Steps of each run", Value: fmt.Sprintf("%s, of %d samples each", thousands(s.Train.Steps), s.Train.Batch)},
-		{Name: "Seeds", Value: fmt.Sprintf("1 to %d", b.Seeds)}, {Name: "Program", Value: "lacuna " + version.Version},
-		{Name: "Manifest of the data", Value: short(info.Manifest)},
-	}
-	if n := len(info.Starts); n > 0 {
-		p.Facts = append(p.Facts, page.Fact{Name: "Device", Value: info.Starts[n-1].Device})
+		{Name: "Each run", Value: from.length()}, {Name: "Seeds", Value: from.seeds()},
+		{Name: "Device", Value: from.Device}, {Name: "Program", Value: from.Program},
+		{Name: "Manifest of the data", Value: short(from.Manifest)}, {Name: "Preprocessing", Value: strings.Join(from.Definitions, ", ")},
 	}
 	if b.Command != "" {
 		p.Sections = append(p.Sections, page.Section{Title: "How it was made", Blocks: []page.Block{page.Code(b.Command),
@@ -108,7 +113,7 @@ func (o Outcome) sections() []page.Section {
 	for _, p := range o.plots {
 		s.Blocks = append(s.Blocks, page.Figure{Chart: p.chart, Caption: p.caption})
 	}
-	s.Blocks = append(s.Blocks, page.Heading("What it says, and what it does not"), page.Text(strings.Join(append(o.Notes, "Protocol: "+o.Experiment.Protocol+"."), "\n\n")))
+	s.Blocks = append(s.Blocks, page.Heading("What it says, and what it does not"), page.Text(strings.Join(append(o.Notes, "Protocol: "+o.Origin.Protocol+"."), "\n\n")))
 	if len(o.courses) == 0 {
 		return []page.Section{s}
 	}

@@ -51,6 +51,9 @@ func differences(a, b []float64) (d []float64, noise float64) {
 func TTest(a, b []float64) Paired {
 	d, noise := differences(a, b)
 	s := Summarise(d)
+	if math.Abs(s.Mean) <= noise {
+		s.Mean = 0
+	}
 	if !(s.SD > noise) { // NaN as well
 		return Paired{N: s.N, Mean: s.Mean, Statistic: math.NaN(), P: math.NaN()}
 	}

@@ -56,6 +56,13 @@ func TestPairedTestsWithoutADifference(t *testing.T) {
 	}
 }
 
+// Differences that cancel out have no mean, whatever rounding leaves of them.
+func TestDifferencesThatCancelOut(t *testing.T) {
+	if got := metrics.TTest([]float64{60.1, 60.2, 60.3}, []float64{60.2, 60.3, 60.1}); got.Mean != 0 || got.P != 1 {
+		t.Errorf("got %+v, want a mean of 0 and a P of 1", got)
+	}
+}
+
 // Wilcoxon's P is the part of all 2^n assignments of signs that give a sum of
 // ranks at least as far from the middle.
 func TestWilcoxonCountsAllSigns(t *testing.T) {
