@@ -319,6 +319,33 @@ func TestTrainRefusesFlags(t *testing.T) {
 	}
 }
 
+// A file of masks is part of what a run is: it is found from any folder, and a run
+// does not go on with another one.
+func TestMasksFileIsOfTheRun(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"), "--kinds", "avdigits")
+	data, runDir := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "run")
+	masks, _ := want(t, cli.Good, "shards", "masks", data)
+	t.Chdir(dir)
+	file := filepath.Join(dir, "m.csv")
+	if err := os.WriteFile(file, []byte(masks), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	trained(t, data, runDir, "--steps", "2", "--missing", "file:m.csv")
+	t.Chdir(t.TempDir())
+	want(t, cli.Good, "train", "--resume", "--run", runDir, "--quiet")
+	swapped := strings.NewReplacer("image+audio", "audio", "audio", "image").Replace(masks)
+	if swapped == masks {
+		t.Fatalf("no masks to change: %s", masks)
+	}
+	if err := os.WriteFile(file, []byte(swapped), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr := want(t, cli.Failed, "train", "--resume", "--run", runDir); !strings.Contains(stderr, "m.csv were changed since") {
+		t.Errorf("got %q", stderr)
+	}
+}
+
 // A validation that cannot be leaves no folder, and so nothing that keeps a run
 // from being begun there.
 func TestValidationThatFailsLeavesNothing(t *testing.T) {

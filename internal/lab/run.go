@@ -52,6 +52,9 @@ func (s Spec) objective(d datasets.Dataset) loss.Objective {
 // Trainer returns a trainer that has made no step yet. The data must have been
 // opened with train and val.
 func (s Spec) Trainer(ctx context.Context, d *Data, e engine.Engine, workers int, now func() time.Time) (*train.Trainer, error) {
+	if err := s.pinned(); err != nil {
+		return nil, err
+	}
 	only, err := d.mask(s.Only)
 	if err != nil {
 		return nil, err

@@ -2,8 +2,14 @@ package lab
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -30,8 +36,10 @@ type Spec struct {
 	Model     ModelSpec     `json:"model"`
 
 	// Missing is a policy of package missing, applied to the training samples on
-	// top of what the shards record.
+	// top of what the shards record; a file's name is absolute, and Masks is the
+	// SHA-256 of it.
 	Missing string `json:"missing"`
+	Masks   string `json:"masks_sha256,omitempty"`
 	// Only are the modalities that the run uses at all; empty is all.
 	Only []string `json:"only,omitempty"`
 	// Input names how values are scaled before the network, and Scales are the
@@ -142,10 +150,56 @@ func (s *Spec) settle(ctx context.Context, d *Data) error {
 			return &SpecError{fmt.Errorf("%d training samples fill no batch of %d", rows, s.Train.Batch)}
 		}
 	}
-	if err := s.check(d); err != nil {
+	if err := errors.Join(s.check(d), s.pin()); err != nil {
 		return &SpecError{err}
 	}
 	return s.fit(ctx, d)
+}
+
+// fromFile begins a policy of missing modalities that is read from a file.
+const fromFile = "file:"
+
+// pin makes the file of masks part of the spec.
+func (s *Spec) pin() error {
+	name, ok := strings.CutPrefix(s.Missing, fromFile)
+	if !ok {
+		return nil
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return err
+	}
+	s.Missing = fromFile + abs
+	s.Masks, err = sum(abs)
+	return err
+}
+
+// pinned errs where the file of masks is not what it was. Early runs have no sum
+// of it.
+func (s *Spec) pinned() error {
+	name, ok := strings.CutPrefix(s.Missing, fromFile)
+	if !ok || s.Masks == "" {
+		return nil
+	}
+	now, err := sum(name)
+	if err == nil && now != s.Masks {
+		err = fmt.Errorf("the masks in %s were changed since the run began: their SHA-256 is %.12s, it was %.12s", name, now, s.Masks)
+	}
+	return err
+}
+
+// sum returns the SHA-256 of a file.
+func sum(path string) (string, error) {
+	f, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		return "", fmt.Errorf("masks: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("masks: %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // check reports what can be seen to make no sense without reading a sample.
