@@ -75,6 +75,9 @@ func (c *ingestCmd) Run(a *app) error {
 		return cli.Usagef("%w, and phantom", err)
 	}
 	done, err := c.ingest(a, d, c.sourceFlags, c.Out)
+	if err != nil && a.ctx.Err() != nil {
+		err = &cli.Error{Code: cli.Failed, Err: errors.New("interrupted; no half-made data set is left")}
+	}
 	return errors.Join(c.report(a, done), err)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -305,15 +306,24 @@ func (c *trainCmd) Run(a *app) error {
 	} else {
 		state, err = j.New(a.ctx, c.spec)
 	}
-	if err != nil && a.ctx.Err() != nil && state.Step > 0 {
-		return &cli.Error{Code: cli.Failed, Err: fmt.Errorf("stopped after step %d, which is saved: go on with lacuna train --resume --run %s", state.Step, c.Dir)}
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, lab.ErrStopped):
+		return &cli.Error{Code: cli.Failed, Err: fmt.Errorf("stopped after step %d, which is saved: go on with %s", state.Step, command("train", "--resume", "--run", c.Dir))}
+	case err != nil && errors.Is(err, context.Cause(a.ctx)):
+		return &cli.Error{Code: cli.Failed, Err: errors.New("stopped before the first step: give the same command again")}
+	case err != nil:
 		return misused(err)
 	}
-	fmt.Fprintf(a.stdout, "%s: %d steps, curves in %s; judge it with lacuna validate %s\n", c.Dir, state.Step, filepath.Join(c.Dir, lab.ReportName), c.Dir)
+	steps := "1 step"
+	if state.Step != 1 {
+		steps = fmt.Sprintf("%d steps", state.Step)
+	}
+	fmt.Fprintf(a.stdout, "%s: %s, curves in %s; judge it with %s\n", c.Dir, steps, filepath.Join(c.Dir, lab.ReportName), command("validate", c.Dir))
 	return nil
 }
+
+// command writes a command line to be given as it stands.
+func command(args ...string) string { return "lacuna " + lab.CommandLine(args) }
 
 // misused gives a configuration that makes no sense the exit code of wrong usage.
 func misused(err error) error {

@@ -319,6 +319,71 @@ func TestTrainRefusesFlags(t *testing.T) {
 	}
 }
 
+// Data that were moved are found again by being named once; who forgets it is told.
+func TestMovedData(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"), "--kinds", "avdigits")
+	old, now, runDir := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "moved"), filepath.Join(dir, "a run")
+	trained(t, old, runDir, "--steps", "2")
+	if err := os.Rename(old, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"train", "--resume", "--run", runDir}, {"validate", runDir}} {
+		if code, _, stderr := lacuna(t, args...); code == cli.Good || !strings.Contains(stderr, "if they were moved: lacuna "+args[0]) || !strings.Contains(stderr, "'"+runDir+"'") {
+			t.Errorf("%v: exit code %d, %s", args, code, stderr)
+		}
+	}
+	want(t, cli.Good, "train", now, "--resume", "--run", runDir, "--quiet")
+	want(t, cli.Good, "validate", runDir)
+}
+
+// Where all checkpoints are damaged it is said that they are, and what is left.
+func TestDamagedCheckpoints(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"), "--kinds", "avdigits")
+	data, runDir := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "run")
+	trained(t, data, runDir, "--steps", "2")
+	for _, name := range []string{checkpoint.Last, checkpoint.Previous} {
+		if err := os.WriteFile(filepath.Join(runDir, name), []byte("rot"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"train", "--resume", "--run", runDir}, {"validate", runDir}} {
+		code, _, stderr := lacuna(t, args...)
+		if code == cli.Good || strings.Contains(stderr, "no checkpoint yet") || !strings.Contains(stderr, "with another --run, begins anew: lacuna train "+data) {
+			t.Errorf("%v: exit code %d, %s", args, code, stderr)
+		}
+	}
+}
+
+// What is said of an interruption is true: what was trained is saved, what was not
+// judged is not written, and a run that was not begun is not there.
+func TestInterruptions(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"), "--kinds", "avdigits")
+	data, runDir := filepath.Join(dir, "ph", "avdigits"), filepath.Join(dir, "run")
+	trained(t, data, runDir, "--steps", "2")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct {
+		want string
+		args []string
+	}{
+		{"stopped before the first step", []string{"train", data, "--run", filepath.Join(dir, "other")}},
+		{"no table was written", []string{"validate", runDir}},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(gone, tt.args, &stdout, &stderr); code != cli.Failed || !strings.Contains(stderr.String(), tt.want) {
+			t.Errorf("%v: exit code %d, %s", tt.args, code, stderr.String())
+		}
+	}
+	for _, name := range []string{filepath.Join(dir, "other"), filepath.Join(runDir, "test")} {
+		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A file of masks is part of what a run is: it is found from any folder, and a run
 // does not go on with another one.
 func TestMasksFileIsOfTheRun(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -68,8 +69,11 @@ func (c *validateCmd) Run(a *app) error {
 	if bar != nil {
 		bar.Done()
 	}
+	if err != nil && errors.Is(err, context.Cause(a.ctx)) {
+		return &cli.Error{Code: cli.Failed, Err: errors.New("stopped before the end: no table was written")}
+	}
 	if err != nil {
-		return err
+		return misused(err)
 	}
 	if err := errors.Join(lab.WriteTables(c.Out, r), lab.WriteReport(c.Dir, a.registry)); err != nil {
 		return err

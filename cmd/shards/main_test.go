@@ -122,7 +122,7 @@ func TestInterrupted(t *testing.T) {
 	if code := run(ctx, []string{"verify", "good"}, &stdout, &stderr); code != cli.Failed || stdout.Len() > 0 {
 		t.Errorf("exit status %d, output %q; want %d and nothing", code, &stdout, cli.Failed)
 	}
-	if got, want := stderr.String(), "shards: interrupted; no half-made data set is left\n"; got != want {
+	if got, want := stderr.String(), "shards: interrupted\n"; got != want {
 		t.Errorf("stderr %q, want %q", got, want)
 	}
 }

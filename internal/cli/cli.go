@@ -94,7 +94,7 @@ func (p Program) Run(ctx context.Context, args []string, stdout, stderr io.Write
 	_, own := errors.AsType[*Error](err) // which says itself what an interruption left
 	switch {
 	case err != nil && ctx.Err() != nil && !own:
-		fmt.Fprintf(stderr, "%s: interrupted; no half-made data set is left\n", p.Name)
+		fmt.Fprintf(stderr, "%s: interrupted\n", p.Name)
 	case err != nil:
 		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/internal/progress"
 	"github.com/lacuna-ml/lacuna/internal/version"
+	"github.com/lacuna-ml/lacuna/shards"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train"
 	"github.com/lacuna-ml/lacuna/train/checkpoint"
@@ -114,6 +115,14 @@ func taken(err error) error {
 	return err
 }
 
+// gone adds what to do where a run's data are not where they were.
+func gone(err error, data, command string) error {
+	if _, err2 := os.Stat(filepath.Join(data, shards.ManifestName)); errors.Is(err2, fs.ErrNotExist) {
+		return fmt.Errorf("%w; if they were moved: %s", err, command)
+	}
+	return err
+}
+
 func (j *Job) ready() error {
 	if j.Ready == nil {
 		return nil
@@ -136,7 +145,7 @@ func (j *Job) Resume(ctx context.Context) (train.State, error) {
 	}
 	d, err := Open(j.Data, j.Registry, split.Train, split.Val)
 	if err != nil {
-		return train.State{}, errors.Join(err, r.Close())
+		return train.State{}, errors.Join(gone(err, j.Data, "lacuna train DATA --resume --run "+quote(j.Dir)), r.Close())
 	}
 	defer d.Close()
 	s, t, err := j.again(ctx, r, d)
@@ -165,7 +174,7 @@ func (j *Job) again(ctx context.Context, r *rundir.Run, d *Data) (s Spec, t *tra
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // stopped before the first
 	case err != nil:
-		return s, nil, err
+		return s, nil, fmt.Errorf("%s cannot go on: %w; what made it, with another --run, begins anew: %s", j.Dir, err, r.Info().Notes[noteCommand])
 	default:
 		if origin.Skipped != nil {
 			fmt.Fprintf(j.Talk, "%v\ngoing on from the one before it\n", origin.Skipped)
@@ -178,6 +187,11 @@ func (j *Job) again(ctx context.Context, r *rundir.Run, d *Data) (s Spec, t *tra
 		}
 		at = c.State.Step
 	}
+	abs, err := filepath.Abs(j.Data)
+	if err != nil {
+		return s, nil, err
+	}
+	r.SetNote(noteData, abs)
 	return s, t, r.Resume(at, j.start())
 }
 
@@ -225,10 +239,16 @@ func (j *Job) train(ctx context.Context, r *rundir.Run, d *Data, s Spec, t *trai
 		return state, err // of a step that failed nothing is kept
 	}
 	if err2 := j.save(r, t); err2 != nil {
-		return state, errors.Join(err, err2)
+		return state, fmt.Errorf("step %d could not be saved: %w", state.Step, err2)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w after step %d: %w", ErrStopped, state.Step, err)
 	}
 	return state, errors.Join(err, WriteReport(j.Dir, j.Registry))
 }
+
+// ErrStopped says that a run was stopped, and that a checkpoint has all it did.
+var ErrStopped = errors.New("stopped")
 
 // standIn is the modality whose generated features are watched: the one that is
 // worth most, as far as a data set is known.

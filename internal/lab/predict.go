@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,7 +94,7 @@ func (j Judge) Run(ctx context.Context) (*validate.Report, error) {
 	}
 	d, err := Open(j.Data, j.Registry, j.Split)
 	if err != nil {
-		return nil, err
+		return nil, gone(err, j.Data, "lacuna validate "+quote(j.Dir)+" --data DATA")
 	}
 	defer d.Close()
 	if d.Manifest.ID != s.Manifest {
@@ -105,14 +106,16 @@ func (j Judge) Run(ctx context.Context) (*validate.Report, error) {
 	}
 	defer m.Params().Free()
 	c, origin, err := checkpoint.Load(j.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("%s has no checkpoint yet: %w", j.Dir, err)
-	}
-	if origin.Skipped != nil {
-		return nil, fmt.Errorf("the last checkpoint is damaged (%w): lacuna train --resume --run %s makes it again", origin.Skipped, j.Dir)
-	}
-	if int(c.State.Step) != s.Train.Steps {
-		return nil, fmt.Errorf("%s has made %d of %d steps: lacuna train --resume --run %s goes on", j.Dir, c.State.Step, s.Train.Steps, j.Dir)
+	again := "lacuna train --resume --run " + quote(j.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s has no checkpoint yet: %s goes on with it", j.Dir, again)
+	case err != nil:
+		return nil, fmt.Errorf("%s has no whole checkpoint: %w; what made it, with another --run, begins anew: %s", j.Dir, err, info.Notes[noteCommand])
+	case origin.Skipped != nil:
+		return nil, fmt.Errorf("the last checkpoint is damaged (%w): %s makes it again", origin.Skipped, again)
+	case int(c.State.Step) != s.Train.Steps:
+		return nil, fmt.Errorf("%s has made %d of %d steps: %s goes on", j.Dir, c.State.Step, s.Train.Steps, again)
 	}
 	if err := train.LoadModel(j.Engine, m, c); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(j.Dir, checkpoint.Last), err)

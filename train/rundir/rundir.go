@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -219,6 +220,16 @@ func (r *Run) Config(v any) error {
 		return fmt.Errorf("rundir: %s: %w", r.Path(ConfigName), err)
 	}
 	return nil
+}
+
+// SetNote changes a note of the info, for the next Resume to write.
+func (r *Run) SetNote(name, value string) {
+	notes := maps.Clone(r.info.Notes)
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	notes[name] = value
+	r.info.Notes = notes
 }
 
 // Path returns the path of a file of the run.

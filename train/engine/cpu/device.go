@@ -55,6 +55,9 @@ func New(o Options) engine.Engine {
 }
 
 func (d *device) Name() string {
+	if d.o.Workers == 1 {
+		return fmt.Sprintf("cpu, %s, 1 worker", d.o.Level)
+	}
 	return fmt.Sprintf("cpu, %s, %d workers", d.o.Level, d.o.Workers)
 }
 
