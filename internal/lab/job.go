@@ -290,7 +290,7 @@ func say(s train.State, t *train.Trainer) []string {
 	}
 	parts = append(parts, fmt.Sprintf("lr %.2g", s.LR))
 	if s.Busy > 0 {
-		parts = append(parts, fmt.Sprintf("%.0f samples/s", float64(s.Samples)/s.Busy.Seconds()), fmt.Sprintf("wait %.1f%%", 100*s.Wait.Seconds()/s.Busy.Seconds()))
+		parts = append(parts, pace(float64(s.Samples)/s.Busy.Seconds())+" samples/s", fmt.Sprintf("wait %.1f%%", 100*s.Wait.Seconds()/s.Busy.Seconds()))
 	}
 	return parts
 }

@@ -183,7 +183,7 @@ func (a account) facts() []page.Fact {
 		page.Fact{Name: "Distillation", Value: a.distillation()},
 		page.Fact{Name: "Seed", Value: strconv.FormatUint(a.spec.Train.Seed, 10)})
 	if rate := a.curves.last(metricRate); !math.IsNaN(rate) {
-		f = append(f, page.Fact{Name: "Speed", Value: fmt.Sprintf("%s samples/s, %.1f %% waiting for data", thousands(int(rate)), 100*a.curves.last(metricWait))})
+		f = append(f, page.Fact{Name: "Speed", Value: fmt.Sprintf("%s samples/s, %.1f %% waiting for data", pace(rate), 100*a.curves.last(metricWait))})
 	}
 	if n := len(a.info.Starts); n > 0 {
 		last := a.info.Starts[n-1]
@@ -202,6 +202,14 @@ func thousands(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// pace writes a rate, with a decimal where it is low.
+func pace(rate float64) string {
+	if rate < 10 {
+		return strconv.FormatFloat(rate, 'f', 1, 64)
+	}
+	return thousands(int(math.Round(rate)))
 }
 
 func network(s Spec, info rundir.Info) string {

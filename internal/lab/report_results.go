@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/lacuna-ml/lacuna/internal/chart"
@@ -26,8 +27,9 @@ func (v verdicts) result() page.Section {
 	} else {
 		s.Blocks = regionResult(r)
 	}
-	for _, w := range r.Warnings {
-		s.Blocks = append(s.Blocks, page.Note{Warning: true, Text: w + "."})
+	for i, w := range r.Warnings {
+		first, size := utf8.DecodeRuneInString(w)
+		s.Blocks = slices.Insert(s.Blocks, 1+i, page.Block(page.Note{Warning: true, Text: string(unicode.ToUpper(first)) + w[size:] + "."}))
 	}
 	s.Blocks = append(s.Blocks, page.Heading("How it was judged"), page.Text("Protocol "+r.Protocol+"."))
 	return s
@@ -249,7 +251,7 @@ func regionBars(r validate.Report) chart.Bars {
 	b := chart.Bars{Title: "Dice by what is there", Y: "%", Width: wide, Height: 360}
 	for k, name := range r.Regions {
 		s := chart.Series{Name: name}
-		for _, c := range r.Combos {
+		for _, c := range telling(r) {
 			v := float64(c.Regions[k].Dice.Mean)
 			if math.IsInf(v, 0) {
 				v = math.NaN()
@@ -258,7 +260,7 @@ func regionBars(r validate.Report) chart.Bars {
 		}
 		b.Series = append(b.Series, s)
 	}
-	for _, c := range r.Combos {
+	for _, c := range telling(r) {
 		b.Labels = append(b.Labels, c.Name)
 	}
 	return b

@@ -201,6 +201,7 @@ func TestResultSaysOnlyWhatWasThere(t *testing.T) {
 			[]string{"Over the 2 combinations of modalities judged"}, []string{"Over all"}},
 		{"no label", judgedOn([]string{"a", "b"}, row{1, 0, 0, nan}, row{3, 0, 0, nan}), []string{"nothing could be judged"}, []string{"Seeing"}},
 	} {
+		tt.report.Warnings = []string{"every case is odd"}
 		var b bytes.Buffer
 		if err := page.Write(&b, page.Page{Sections: []page.Section{verdicts{split: split.Test, report: tt.report}.result()}}); err != nil {
 			t.Fatal(tt.name, err)
@@ -208,6 +209,9 @@ func TestResultSaysOnlyWhatWasThere(t *testing.T) {
 		_, text, _ := strings.Cut(strings.ReplaceAll(b.String(), "\u00a0", " "), "<body>")
 		if i := strings.Index(text, "<svg"); i >= 0 {
 			text = text[:i]
+		}
+		if i, j := strings.Index(text, "Every case is odd."), strings.Index(text, "<table"); i < 0 || j >= 0 && j < i {
+			t.Errorf("%s: the warning is not before the table:\n%s", tt.name, text)
 		}
 		for _, w := range tt.has {
 			if !strings.Contains(text, w) {

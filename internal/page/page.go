@@ -62,7 +62,7 @@ type Note struct {
 }
 
 // Table is a table. A column in which every value is a number, alone or with what
-// goes with one ("92.1 ± 0.4", "−3 %", "p < 0.001"), or nothing ("–", "– (2)"), is aligned
+// goes with one ("92.1 ± 0.4", "−3 %", "p < 0.001", "– (2)"), or nothing ("–"), is aligned
 // to the right, in figures of one width.
 type Table struct {
 	Caption string
@@ -199,8 +199,8 @@ func (t Table) html() (template.HTML, error) {
 
 // The forms of a number, and of none.
 var (
-	number  = regexp.MustCompile(`^(p ?)?[<>≤≥~≈±= ]*[+−-]?(\d|\.\d)[^a-zA-Z]*([eE][+−-]?\d+)?( ?[a-zA-Z/²³µ]{1,4})?$`)
-	nothing = regexp.MustCompile(`^(|(–|—|-|NaN|n/a)( \(\d+\))?)$`)
+	number  = regexp.MustCompile(`^– \(\d+\)$|^(p ?)?[<>≤≥~≈±= ]*[+−-]?(\d|\.\d)[^a-zA-Z]*([eE][+−-]?\d+)?( ?[a-zA-Z/²³µ]{1,4})?$`)
+	nothing = regexp.MustCompile(`^(|–|—|-|NaN|n/a)$`)
 )
 
 // numeric reports whether the values of a column are numbers.

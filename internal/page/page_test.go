@@ -139,6 +139,7 @@ func TestNumeric(t *testing.T) {
 		{"95.1 [93.2, 96.5]|0 / 15|3:04", true},
 		{"–||NaN", false},
 		{"1.5|– (2)|3.0 (1)", true},
+		{"– (2)|– (1)|–", true},
 		{"1|two", false},
 		{"image|audio", false},
 		{"3f9a2c41d0be", false},
