@@ -66,7 +66,7 @@ func (c Config) Check() error {
 		return fmt.Errorf("train: drop %q, meta drop %q: want none or random", c.Drop, c.MetaDrop)
 	case c.Warm < 0 || c.Warm > 1:
 		return fmt.Errorf("train: warm %g: want a part of the run, 0 to 1", c.Warm)
-	case c.Meta.Kind != meta.Off && (c.MetaBatch < 1 || c.MetaEvery < 0 || c.MetaBatches < 0):
+	case c.Meta.Kind != meta.Off && (c.MetaBatch < 1 || c.MetaBatches < 0) || c.MetaEvery < 0:
 		return fmt.Errorf("train: %d meta batches of %d samples every %d steps", c.MetaBatches, c.MetaBatch, c.MetaEvery)
 	}
 	return errors.Join(c.Schedule.Check(), c.Distill.Check(), c.Meta.Check())
@@ -106,7 +106,9 @@ type State struct {
 // it.
 type Hooks struct {
 	Step func(context.Context, State) error // after each step
-	Meta func(context.Context, State) error // after each phase of meta-learning
+	// Meta is called after each phase of meta-learning, and where the phases would
+	// be if it is off.
+	Meta func(context.Context, State) error
 }
 
 // Trainer trains.
@@ -118,7 +120,7 @@ type Trainer struct {
 	Objective  loss.Objective
 	Optimiser  optim.Optimiser
 	Train      Feed
-	Meta       Feed // the held-out one; not read where Config.Meta is off
+	Meta       Feed // the held-out one; not learned from where Config.Meta is off
 	Hooks      Hooks
 	// Now is the clock of Wait and Busy; nil leaves them 0.
 	Now func() time.Time
@@ -210,10 +212,19 @@ func (t *Trainer) step(ctx context.Context, b batch) error {
 	s.Step, s.Epoch = done+1, epoch
 	s.Samples += len(b.keys)
 	t.note()
-	if t.Config.Meta.Kind == meta.Off || done%t.metaEvery() != 0 {
+	if done%t.metaEvery() != 0 {
 		return nil
 	}
-	return t.metaPhase(context.WithoutCancel(ctx), done/t.metaEvery(), b)
+	ctx = context.WithoutCancel(ctx)
+	if t.Config.Meta.Kind != meta.Off {
+		if err := t.metaPhase(ctx, done/t.metaEvery(), b); err != nil {
+			return err
+		}
+	}
+	if f := t.Hooks.Meta; f != nil {
+		return f(ctx, t.state)
+	}
+	return nil
 }
 
 func (t *Trainer) note() {
@@ -301,9 +312,6 @@ func (t *Trainer) metaPhase(ctx context.Context, phase int, train batch) error {
 		}
 	}
 	t.note()
-	if f := t.Hooks.Meta; f != nil {
-		return f(ctx, t.state)
-	}
 	return nil
 }
 

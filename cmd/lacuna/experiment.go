@@ -23,7 +23,7 @@ type experimentCmd struct {
 	Device   string `default:"cpu" help:"As of lacuna train. On an OpenCL device one run trains at a time."`
 	Half     bool   `help:"Keep activations in half precision on an OpenCL device."`
 	Parallel int    `placeholder:"N" help:"Runs at once on the CPU, each on one core; 0 for one a core."`
-	Watch    bool   `default:"true" negatable:"" help:"Look at held-out samples once a meta phase, for the curves of their loss and of features that stand in for missing ones."`
+	Watch    bool   `default:"true" negatable:"" help:"Look at held-out samples once a meta phase, or when it would be, for the curves of their loss and of features that stand in for missing ones."`
 	Out      string `placeholder:"DIR" help:"Folder of all runs and of the tables (default: runs/, and the experiment's name)."`
 	JSON     bool   `name:"json" help:"Print figures, notes and scores as JSON."`
 }

@@ -130,3 +130,24 @@ func TestUpperBoundIsTrainedOnce(t *testing.T) {
 		t.Error("the page counts other runs")
 	}
 }
+
+// Held-out samples are looked at without a meta step as well, and no weight
+// changes by it.
+func TestLookingChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"))
+	data := filepath.Join(dir, "ph", "avdigits")
+	for name, how := range map[string][]string{"plain": {"--alpha", "0"}, "gate": nil, "lower": {"--alpha", "0", "--only", "image"}} {
+		args := append([]string{"--epochs", "3"}, how...)
+		looks := filepath.Join(dir, name)
+		sameTensors(t, name, trained(t, data, looks, args...), trained(t, data, looks+"-blind", append(args, "--no-watch")...))
+		for metric, n := range map[string]int{"loss/held_out": 3, "generated/l1_": 3, "generated/cosine_": 3} {
+			if name == "lower" && strings.HasPrefix(metric, "generated") {
+				n = 0 // nothing has both
+			}
+			if got := strings.Count(readText(t, looks, "metrics.jsonl"), metric); got != n {
+				t.Errorf("%s: %s stands %d times, want %d: once an epoch", name, metric, got, n)
+			}
+		}
+	}
+}

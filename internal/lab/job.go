@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,8 @@ type Job struct {
 	Now      func() time.Time
 	// Every is how often a checkpoint is written besides the last: 0 is never.
 	Every time.Duration
-	// Watch computes the loss of the held-out samples once an epoch, for curves.
+	// Watch computes the loss of the held-out samples once a phase of meta-learning,
+	// or where it would be if it is off, for curves.
 	// It says nothing about which checkpoint is best: the last one is the model.
 	Watch bool
 	// Events also writes TensorBoard's event files.
@@ -228,7 +230,7 @@ func (j *Job) train(ctx context.Context, r *rundir.Run, d *Data, s Spec, t *trai
 		return nil
 	}
 	t.Hooks.Meta = func(ctx context.Context, st train.State) error {
-		if !j.Watch {
+		if !j.Watch || t.Meta.Len == 0 {
 			return nil
 		}
 		return log.watch(ctx, st, standIn(d.Set))
@@ -411,8 +413,12 @@ func (l *log) watch(ctx context.Context, s train.State, m int) error {
 	}
 	v := map[string]float64{metricHeldOut: loss}
 	if name := l.t.Modalities.Name(m); l.t.Modalities.Len() > 1 {
-		if v[metricL1+name], v[metricCosine+name], err = l.t.Generated(ctx, m); err != nil {
+		l1, cosine, err := l.t.Generated(ctx, m)
+		if err != nil {
 			return err
+		}
+		if !math.IsNaN(l1) { // of samples that have all
+			v[metricL1+name], v[metricCosine+name] = l1, cosine
 		}
 	}
 	return l.write(s.Step, v)

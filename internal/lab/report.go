@@ -272,7 +272,10 @@ func (a account) training() page.Section {
 			caption = "The loss of each step, and its mean over the last fortieth of the run."
 		}
 		if len(a.curves.metrics.Series(metricHeldOut).Values) > 0 {
-			caption += " The held-out samples are those that importances are learned on; no checkpoint was chosen by their loss: the last one is the model."
+			if a.spec.Train.Meta.Kind != meta.Off {
+				caption += " The held-out samples are those that importances are learned on."
+			}
+			caption += " No checkpoint was chosen by the loss of held-out samples: the last one is the model."
 		}
 		s.Blocks = append(s.Blocks, page.Figure{Chart: *c, Caption: caption})
 	}

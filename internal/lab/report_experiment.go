@@ -122,7 +122,7 @@ func (o Outcome) sections() []page.Section {
 		figures = append(figures, page.Figure{Chart: p.chart, Caption: p.caption})
 	}
 	return []page.Section{s, {Title: "How training went: " + o.Experiment.Name, Blocks: []page.Block{
-		page.Text("Lines are means over seeds, bands one standard deviation to each side. Importances, and what is looked at on held-out samples, are there for arms that learn importances."), figures,
+		page.Text("Lines are means over seeds, bands one standard deviation to each side. Importances are there for arms that learn them."), figures,
 	}}}
 }
 

@@ -77,7 +77,7 @@ func (s Spec) Trainer(ctx context.Context, d *Data, e engine.Engine, workers int
 	if err != nil {
 		return nil, err
 	}
-	if s.Train.Meta.Kind != meta.Off {
+	if s.Train.Meta.Kind != meta.Off || d.shows(split.Val, only) {
 		t.Meta, err = stream{data: d, split: split.Val, seed: s.Train.Seed, shuffle: true, only: only, stages: scale}.feed()
 		if err != nil {
 			return nil, err
@@ -96,7 +96,7 @@ func (s Spec) Trainer(ctx context.Context, d *Data, e engine.Engine, workers int
 // try sees that a trainer's network takes what its feeds give.
 func try(ctx context.Context, t *train.Trainer) error {
 	for _, f := range []train.Feed{t.Train, t.Meta} {
-		if f.Samples == nil { // importances are off
+		if f.Len == 0 { // importances are off
 			continue
 		}
 		var list []*ingest.Sample
