@@ -235,8 +235,10 @@ func TestTrainRefuses(t *testing.T) {
 		{"modality", cli.Usage, []string{"train", data, "--only", "smell", "--run", dir + "/c"}, "smell"},
 		{"rate", cli.Usage, []string{"train", data, "--missing", "rate:audio=x", "--run", dir + "/d"}, "percentage"},
 		{"changed data", cli.Failed, []string{"train", filepath.Join(other, "avdigits"), "--resume", "--run", runDir}, "is not the data set"},
-		{"validate changed data", cli.Failed, []string{"validate", runDir, "--data", filepath.Join(other, "avdigits")}, "is not the data set"},
-		{"validate combination", cli.Failed, []string{"validate", runDir, "--combos", "image+smell"}, "smell"},
+		{"label maps of digits", cli.Usage, []string{"validate", runDir, "--nifti"}, "has no label maps"},
+		{"post-processing of digits", cli.Usage, []string{"validate", runDir, "--post-process"}, "has no label maps"},
+		{"nowhere to write", cli.Failed, []string{"validate", runDir, "--out", filepath.Join(data, "manifest.json", "x")}, "manifest.json"},
+		{"validate combination", cli.Usage, []string{"validate", runDir, "--combos", "image+smell"}, "smell"},
 		{"device", cli.Usage, []string{"train", data, "--device", "abacus", "--run", dir + "/e"}, "abacus"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -316,6 +318,53 @@ func TestTrainRefusesFlags(t *testing.T) {
 	trained(t, digits, runDir, "--steps", "2")
 	if _, stderr := want(t, cli.Usage, "train", "--resume", "--run", runDir, "--lr", "0.5", "--drop-last"); !strings.Contains(stderr, "--drop-last, --lr: --resume goes on") {
 		t.Errorf("got %q", stderr)
+	}
+}
+
+// A run judges other data that it fits, in a folder of their own and under their
+// name; what it does not fit it refuses.
+func TestValidateOtherData(t *testing.T) {
+	dir := t.TempDir()
+	ph, other, dense := filepath.Join(dir, "ph"), filepath.Join(dir, "other"), filepath.Join(dir, "dense")
+	smallPhantom(t, ph)
+	smallPhantom(t, other, "--seed", "2")
+	smallPhantom(t, dense, "--kinds", "avdigits", "--mfcc", "dense20")
+	digits, brats := filepath.Join(dir, "digits"), filepath.Join(dir, "volumes")
+	trained(t, filepath.Join(ph, "avdigits"), digits, "--steps", "2", "--only", "image")
+	trained(t, filepath.Join(ph, "brats"), brats, "--steps", "2", "--width", "4", "--depth", "2")
+	for _, tt := range []struct {
+		run, set, file string
+		more           []string
+		say            []string
+	}{
+		{digits, "avdigits", "predictions.csv", []string{"--combos", "audio"}, []string{"trained without audio"}},
+		{brats, "brats", "*.nii.gz", []string{"--nifti", "--post-process", "--combos", "t1,flair"}, []string{"innermost regions below 500 voxels"}},
+	} {
+		page := readText(t, tt.run, "report.html")
+		stdout, stderr := want(t, cli.Good, append([]string{"validate", tt.run, "--data", filepath.Join(other, tt.set)}, tt.more...)...)
+		for _, say := range append(tt.say, "which is not the data set that the run was trained on") {
+			if !strings.Contains(stdout, say) {
+				t.Errorf("%s: it does not say %q:\n%s", tt.set, say, stdout)
+			}
+		}
+		made := filepath.Join(tt.run, "on-"+tt.set+"-test")
+		if list, err := filepath.Glob(filepath.Join(made, tt.file)); err != nil || len(list) == 0 || !strings.Contains(stderr, made) {
+			t.Errorf("%s: %v, %v; %s", tt.set, list, err, stderr)
+		}
+		if readText(t, tt.run, "report.html") != page {
+			t.Errorf("%s: the run's own page is another", tt.set)
+		}
+		if _, err := os.Stat(filepath.Join(tt.run, "test")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the run's own tables: %v", tt.set, err)
+		}
+	}
+	for _, tt := range []struct{ run, data, want string }{
+		{digits, filepath.Join(ph, "brats"), "it has the modalities [flair"},
+		{digits, filepath.Join(dense, "avdigits"), `it was prepared by "dense20/1"`},
+	} {
+		if _, stderr := want(t, cli.Usage, "validate", tt.run, "--data", tt.data); !strings.Contains(stderr, tt.want) {
+			t.Errorf("got %q, want %q", stderr, tt.want)
+		}
 	}
 }
 

@@ -60,9 +60,10 @@ type Job struct {
 
 // Notes of a run's info.
 const (
-	noteData       = "data"
-	noteCommand    = "command"
-	noteParameters = "parameters"
+	noteData        = "data"
+	noteCommand     = "command"
+	noteParameters  = "parameters"
+	noteDefinitions = "definitions" // how the data were prepared
 )
 
 // New begins a run and trains it to its end.
@@ -98,6 +99,7 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 	}
 	info := rundir.Info{Manifest: d.Manifest.ID, Seeds: map[string]uint64{"run": s.Train.Seed}, Notes: map[string]string{
 		noteData: abs, noteCommand: j.Command, noteParameters: strconv.Itoa(t.Model.Params().Count()),
+		noteDefinitions: definitions(d.Manifest),
 	}}
 	r, err := rundir.Create(j.Dir, s, info, j.start())
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
@@ -19,6 +20,7 @@ import (
 	"github.com/lacuna-ml/lacuna/train/checkpoint"
 	"github.com/lacuna-ml/lacuna/train/engine"
 	"github.com/lacuna-ml/lacuna/train/nn"
+	"github.com/lacuna-ml/lacuna/train/rundir"
 	"github.com/lacuna-ml/lacuna/validate"
 )
 
@@ -66,8 +68,10 @@ type Judge struct {
 	Registry *datasets.Registry
 	Engine   engine.Engine
 	Dir      string // the run
-	Data     string // the shards; "" is where the run had them
-	Split    split.Split
+	// Data are the shards; "" is where the run had them. Others than it was trained
+	// on are taken where the network fits them, which the report says.
+	Data  string
+	Split split.Split
 	// Combos are combinations of modalities ("flair+t2"); none is all.
 	Combos []string
 	Post   validate.Post
@@ -79,8 +83,24 @@ type Judge struct {
 	// Examples is where pictures of some samples go, in a folder of their own; ""
 	// makes none.
 	Examples string
-	// OnOpen is told how many subjects there will be.
-	OnOpen func(subjects int)
+	// OnOpen is told how many subjects there will be, once all is found to be there;
+	// an error ends the run before any is looked at.
+	OnOpen func(subjects int) error
+}
+
+// Elsewhere reports whether data are another data set than the run in dir was
+// trained on.
+func Elsewhere(dir, data string, registry *datasets.Registry, sp split.Split) (bool, error) {
+	s, _, err := SpecOf(dir)
+	if err != nil {
+		return false, err
+	}
+	d, err := Open(data, registry, sp)
+	if err != nil {
+		return false, err
+	}
+	defer d.Close()
+	return d.Manifest.ID != s.Manifest, nil
 }
 
 // Run returns the report.
@@ -89,7 +109,8 @@ func (j Judge) Run(ctx context.Context) (*validate.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if j.Data == "" {
+	given := j.Data != ""
+	if !given {
 		j.Data = info.Notes[noteData]
 	}
 	d, err := Open(j.Data, j.Registry, j.Split)
@@ -97,8 +118,16 @@ func (j Judge) Run(ctx context.Context) (*validate.Report, error) {
 		return nil, gone(err, j.Data, "lacuna validate "+quote(j.Dir)+" --data DATA")
 	}
 	defer d.Close()
-	if d.Manifest.ID != s.Manifest {
+	var warnings []string
+	switch other := d.Manifest.ID != s.Manifest; {
+	case other && !given:
 		return nil, fmt.Errorf("%s is not the data set that %s was trained on: its manifest's id is %.12s, that one's %.12s", j.Data, j.Dir, d.Manifest.ID, s.Manifest)
+	case other:
+		warning, err := j.other(d, s, info)
+		if err != nil {
+			return nil, &SpecError{fmt.Errorf("%s cannot be judged on %s: %w", j.Dir, j.Data, err)}
+		}
+		warnings = append(warnings, warning)
 	}
 	m, err := s.model(j.Engine, d.Set)
 	if err != nil {
@@ -120,7 +149,58 @@ func (j Judge) Run(ctx context.Context) (*validate.Report, error) {
 	if err := train.LoadModel(j.Engine, m, c); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(j.Dir, checkpoint.Last), err)
 	}
-	return s.judge(ctx, j, d, m)
+	r, err := s.judge(ctx, j, d, m)
+	if err == nil {
+		r.Warnings = append(append(warnings, s.unseen(d, r)...), r.Warnings...)
+	}
+	return r, err
+}
+
+// other errs where a data set that the run was not trained on does not fit it, and
+// returns what a reader of the report must know.
+func (j Judge) other(d *Data, s Spec, info rundir.Info) (string, error) {
+	was, err := j.Registry.Lookup(s.Dataset)
+	if err != nil {
+		return "", err
+	}
+	sameRegion := func(a, b datasets.Region) bool { return a.Name == b.Name && slices.Equal(a.Classes, b.Classes) }
+	known, told := info.Notes[noteDefinitions]
+	now := definitions(d.Manifest)
+	switch {
+	case !was.Modalities.Equal(d.Set.Modalities) || !slices.Equal(was.Kinds, d.Set.Kinds):
+		return "", fmt.Errorf("it has the modalities %v, the run is of %v", d.Set.Modalities.Names(), was.Modalities.Names())
+	case was.Task != d.Set.Task || !slices.Equal(was.Classes, d.Set.Classes) || !slices.EqualFunc(was.Regions, d.Set.Regions, sameRegion):
+		return "", fmt.Errorf("its task is a %s of %v, the run's a %s of %v", d.Set.Task, d.Set.Classes, was.Task, was.Classes)
+	case told && known != now:
+		return "", fmt.Errorf("it was prepared by %q, what the run was trained on by %q: ingest it again in that way", now, known)
+	}
+	warning := fmt.Sprintf("these are predictions for %s of %s (%s, manifest %.12s), which is not the data set that the run was trained on", j.Split, j.Data, d.Set.Name, d.Manifest.ID)
+	if !told {
+		warning += "; whether both were prepared alike is not known"
+	}
+	return warning, nil
+}
+
+// definitions are the steps by which arrays were prepared, besides how patches
+// were laid out.
+func definitions(m *shards.Manifest) string {
+	steps := slices.DeleteFunc(slices.Clone(m.Definitions), func(d string) bool { return strings.HasPrefix(d, "patch-") })
+	return strings.Join(steps, " ")
+}
+
+// unseen warns of what the report's combinations have that the run never saw.
+func (s Spec) unseen(d *Data, r *validate.Report) []string {
+	used, err := d.mask(s.Only)
+	if err != nil { // which training would have refused
+		return nil
+	}
+	var list []string
+	for _, c := range r.Combos {
+		if more := c.Mask &^ used; more != 0 {
+			list = append(list, fmt.Sprintf("the run was trained without %s: what is predicted from %s is no better for it", d.Set.Modalities.Format(more), c.Name))
+		}
+	}
+	return list
 }
 
 // judge evaluates a model on the opened split.
@@ -141,7 +221,9 @@ func (s Spec) judge(ctx context.Context, j Judge, d *Data, m nn.Model) (*validat
 		subjects = d.Manifest.Split(j.Split).Subjects
 	}
 	if j.OnOpen != nil {
-		j.OnOpen(subjects)
+		if err := j.OnOpen(subjects); err != nil {
+			return nil, err
+		}
 	}
 	samples := stream{data: d, split: j.Split, only: d.Set.Modalities.Full(), stages: scale}.samples(ctx, 0, 0)
 	if len(e.Regions) == 0 {
@@ -197,10 +279,13 @@ func (s Spec) evaluator(j Judge, d *Data) (*validate.Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(e.Regions) == 0 && (j.OnLabels != nil || j.Post != validate.Post{}) {
+		return nil, &SpecError{fmt.Errorf("%s has no label maps: its task is a %s", d.Set.Name, d.Set.Task)}
+	}
 	for _, name := range j.Combos {
 		c, err := d.Set.Modalities.Parse(name)
 		if err != nil {
-			return nil, err
+			return nil, &SpecError{err}
 		}
 		e.Combos = append(e.Combos, c)
 	}
