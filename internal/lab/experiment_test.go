@@ -12,6 +12,7 @@ import (
 
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/internal/chart"
 	"github.com/lacuna-ml/lacuna/shards"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train/rundir"
@@ -98,6 +99,22 @@ func TestExperimentsFitTheirData(t *testing.T) {
 	}
 }
 
+// Labels stand whole on an axis.
+func TestLabelsAreWhole(t *testing.T) {
+	for _, x := range []Sweep{Activations(datasets.Dataset{}), Alphas(datasets.Dataset{}), Importances(datasets.Dataset{Task: datasets.Segmentation})} {
+		var trials []Trial
+		for _, a := range x.Arms {
+			trials = append(trials, Trial{Arm: a.Name, Scores: Scores{"Dice ET": {"x": 1}}})
+		}
+		for _, p := range x.plots(trials) {
+			var b strings.Builder
+			if err := chart.SVG(&b, p.chart); err != nil || strings.Contains(b.String(), "…") {
+				t.Errorf("%s: a label is cut (%v)", x.Name, err)
+			}
+		}
+	}
+}
+
 // The id of a protocol tells apart whatever decides the figures.
 func TestProtocolNamesWhatDecides(t *testing.T) {
 	d := &Data{Set: datasets.Dataset{Name: "avdigits", Task: datasets.Classification}, Manifest: &shards.Manifest{
@@ -164,7 +181,7 @@ func TestSweepSaysWhichIsBest(t *testing.T) {
 	if len(o.Grids) != 2 || !strings.HasPrefix(o.Grids[0].Title, "Dice in %, x+y, mean and standard deviation of 1 seed") {
 		t.Errorf("tables: %+v", o.Grids)
 	}
-	if d := cmp.Diff([][]string{{"a", "3.00", "", "", "", "7.00"}, {"b", "1.00", "-2.00", "–", "1.000", "8.00"}}, o.Grids[0].Rows); d != "" {
+	if d := cmp.Diff([][]string{{"a", "3.00", "", "", "", "7.00"}, {"b", "1.00", "-2.00", "–", "–", "8.00"}}, o.Grids[0].Rows); d != "" {
 		t.Error(d)
 	}
 	if head := o.Grids[1].Head; head[len(head)-1] != "p (Wilcoxon)" {

@@ -70,7 +70,7 @@ func (s Sweep) plots(trials []Trial) []plot {
 	var list []plot
 	for _, on := range s.views() {
 		for _, m := range Measures(trials) {
-			c := chart.Bars{Title: m + ", " + on, X: s.What, Y: "%", Points: true, Labels: s.Labels, Series: make([]chart.Series, 1), Width: wide, Height: high}
+			c := chart.Bars{Title: titled(m) + ", " + on, X: s.What, Y: "%", Points: true, Labels: s.Labels, Series: make([]chart.Series, 1), Width: wide, Height: high}
 			for _, v := range s.scores(trials, on, m) {
 				addScore(&c.Series[0], v)
 			}
@@ -117,8 +117,17 @@ func slug(text string) string {
 // labeller is an experiment whose arms have names for people.
 type labeller interface{ armLabels() []string }
 
-func (s Sweep) armLabels() []string { return s.Labels }
-func (d Demo) armLabels() []string  { return d.labels }
+func (s Sweep) armLabels() []string  { return s.Labels }
+func (d Demo) armLabels() []string   { return d.labels }
+func (t Table1) armLabels() []string { return []string{noDistillation, "MCKD"} }
+
+func (t Table2) armLabels() []string {
+	list := []string{"LowerB", "UpperB"}
+	for _, r := range rates {
+		list = append(list, fmt.Sprintf("%d %%, none", r), fmt.Sprintf("%d %%, MCKD", r))
+	}
+	return list
+}
 
 // courses are the metrics of an experiment's runs, by arm and seed.
 type courses struct {

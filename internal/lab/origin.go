@@ -69,14 +69,14 @@ func (o Origin) length() string {
 // seeds says from which seeds they are.
 func (o Origin) seeds() string {
 	if o.Seeds == 1 {
-		return "1"
+		return "seed 1"
 	}
-	return "1 to " + strconv.Itoa(o.Seeds)
+	return "seeds 1 to " + strconv.Itoa(o.Seeds)
 }
 
 // String is a line about it.
 func (o Origin) String() string {
-	return fmt.Sprintf("data %s (manifest %s; %s); preset %s; %s each; seeds %s; %s; %s", o.Dataset, short(o.Manifest),
+	return fmt.Sprintf("data %s (manifest %s; %s); preset %s; %s each; %s; %s; %s", o.Dataset, short(o.Manifest),
 		strings.Join(o.Definitions, ", "), o.Preset, o.length(), o.seeds(), o.Device, o.Program)
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/lacuna-ml/lacuna/validate"
 	"github.com/lacuna-ml/lacuna/validate/metrics"
@@ -79,7 +80,7 @@ const noDistillation = "no distillation"
 func (t Table1) Tell(trials []Trial) Outcome {
 	o := Outcome{Experiment: t.Experiment, Trials: trials}
 	for _, m := range Measures(trials) {
-		g := Grid{Title: m + " in %, mean and standard deviation of " + count(len(trials)/len(t.Arms), "seed"),
+		g := Grid{Title: titled(m) + " in %, mean and standard deviation of " + count(len(trials)/len(t.Arms), "seed"),
 			Head: []string{"modalities", noDistillation, "MCKD", "MCKD - none", "p (t)", "p (Wilcoxon)"}}
 		line := func(name, on string, plain, mckd []float64) {
 			g.Rows = append(g.Rows, append([]string{name, around(plain), around(mckd)}, compare(mckd, plain)...))
@@ -94,7 +95,7 @@ func (t Table1) Tell(trials []Trial) Outcome {
 		}
 		line("average", overAll, bySeed(plains), bySeed(mckds))
 		o.Grids = append(o.Grids, g)
-		o.Notes = append(o.Notes, m+": "+verdict(bySeed(mckds), bySeed(plains), "the average over combinations"))
+		o.Notes = append(o.Notes, titled(m)+": "+verdict(bySeed(mckds), bySeed(plains), "the average over combinations"))
 	}
 	o.Notes = append(append(o.Notes, gaps(trials)...), t.Notes...)
 	return o
@@ -106,7 +107,7 @@ func (s Sweep) Tell(trials []Trial) Outcome {
 	o := Outcome{Experiment: s.Experiment, Trials: trials}
 	for _, on := range s.views() {
 		for _, m := range Measures(trials) {
-			g := Grid{Title: fmt.Sprintf("%s in %%, %s, mean and standard deviation of %s", m, on, count(len(trials)/len(s.Arms), "seed")),
+			g := Grid{Title: fmt.Sprintf("%s in %%, %s, mean and standard deviation of %s", titled(m), on, count(len(trials)/len(s.Arms), "seed")),
 				Head: []string{s.What, m, "less the first row", "p (t)", "p (Wilcoxon)"}}
 			published := s.Published[m]
 			if on != s.Alone {
@@ -128,10 +129,13 @@ func (s Sweep) Tell(trials []Trial) Outcome {
 				g.Rows, o.Rows = append(g.Rows, cells), append(o.Rows, r)
 			}
 			o.Grids = append(o.Grids, g)
-			o.Notes = append(o.Notes, m+", "+on+": "+s.result(scores))
+			o.Notes = append(o.Notes, titled(m)+", "+on+": "+s.result(scores))
 		}
 	}
-	o.Notes = append(append(append(o.Notes, "The best is picked by these very figures, of several: its p-values are smaller than they should be."), gaps(trials)...), s.Notes...)
+	if len(trials) > len(s.Arms) {
+		o.Notes = append(o.Notes, "The best is picked by these very figures, of several: its p-values are smaller than they should be.")
+	}
+	o.Notes = append(append(o.Notes, gaps(trials)...), s.Notes...)
 	return o
 }
 
@@ -230,6 +234,9 @@ func bySeed(rows [][]float64) []float64 {
 	return out
 }
 
+// titled begins a measure's name as a sentence does.
+func titled(measure string) string { return strings.ToUpper(measure[:1]) + measure[1:] }
+
 func mean(v []float64) float64 { return metrics.Summarise(v).Mean }
 
 // around writes mean and standard deviation.
@@ -251,8 +258,11 @@ func fixed(v float64) string {
 // compare returns the mean difference of pairs and the p-values of two tests.
 func compare(a, b []float64) []string {
 	t, w := metrics.TTest(a, b), metrics.Wilcoxon(a, b)
-	if math.IsNaN(t.Mean) {
+	switch t.N {
+	case 0:
 		return []string{"–", "–", "–"}
+	case 1:
+		w.P = math.NaN() // nothing is known of chance
 	}
 	return []string{fmt.Sprintf("%+.2f", t.Mean), probability(t.P), probability(w.P)}
 }

@@ -88,7 +88,7 @@ func (b Bench) page(outcomes []Outcome) (page.Page, error) {
 	p.Subtitle = fmt.Sprintf("%s on %s. The last checkpoint of each is its model; the test split was opened once it was there.", count(len(runs), "run"), s.Dataset)
 	p.Facts = []page.Fact{
 		{Name: "Data set", Value: s.Dataset}, {Name: "Preset", Value: s.Preset}, {Name: "Network", Value: network(s, info)},
-		{Name: "Each run", Value: from.length()}, {Name: "Seeds", Value: from.seeds()},
+		{Name: "Each run", Value: from.length()}, {Name: "From", Value: from.seeds()},
 		{Name: "Device", Value: from.Device}, {Name: "Program", Value: from.Program},
 		{Name: "Manifest of the data", Value: short(from.Manifest)}, {Name: "Preprocessing", Value: strings.Join(from.Definitions, ", ")},
 	}
@@ -126,11 +126,21 @@ func (o Outcome) sections() []page.Section {
 	}}}
 }
 
-// part returns a table without published figures, and those by themselves: side
-// by side they are wider than a page.
+// part returns a table without published figures, and those by themselves where
+// they are several: side by side they are wider than a page.
 func (g Grid) part() (ours, published page.Table) {
 	ours.Caption, published.Caption = g.Title+".", "Published."
 	const mark = "published "
+	n := 0
+	for _, h := range g.Head {
+		if strings.HasPrefix(h, mark) {
+			n++
+		}
+	}
+	if n < 2 {
+		ours.Head, ours.Rows = g.Head, g.Rows
+		return ours, published
+	}
 	split := func(cells []string) (a, b []string) {
 		b = []string{cells[0]}
 		for i, c := range cells {

@@ -452,13 +452,15 @@ func TestMeanOfRuns(t *testing.T) {
 }
 
 func TestPublishedFiguresStandByThemselves(t *testing.T) {
-	ours, published := Grid{Title: "T", Head: []string{"rate", "MCKD", "published MCKD"}, Rows: [][]string{{"5 %", "1", "2"}}}.part()
+	ours, published := Grid{Title: "T", Head: []string{"rate", "MCKD", "published MCKD", "published UpperB"}, Rows: [][]string{{"5 %", "1", "2", "3"}}}.part()
 	if d := cmp.Diff([][]string{ours.Head, ours.Rows[0], published.Head, published.Rows[0]},
-		[][]string{{"rate", "MCKD"}, {"5 %", "1"}, {"rate", "MCKD"}, {"5 %", "2"}}); d != "" {
+		[][]string{{"rate", "MCKD"}, {"5 %", "1"}, {"rate", "MCKD", "UpperB"}, {"5 %", "2", "3"}}); d != "" {
 		t.Error(d)
 	}
-	if _, published = (Grid{Head: []string{"a", "b"}, Rows: [][]string{{"1", "2"}}}).part(); published.Rows != nil {
-		t.Errorf("published figures of none: %v", published)
+	for _, head := range [][]string{{"a", "b"}, {"a", "published b"}} {
+		if ours, published = (Grid{Head: head, Rows: [][]string{{"1", "2"}}}).part(); published.Rows != nil || len(ours.Head) != 2 {
+			t.Errorf("%v is parted: %v", head, published)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func newRow(measure, on, setting, arm string, scores []float64, published float6
 func (r Row) less(against string, scores, others []float64) Row {
 	t, w := metrics.TTest(scores, others), metrics.Wilcoxon(scores, others)
 	r.Against, r.Difference, r.PT = against, validate.Number(t.Mean), validate.Number(t.P)
-	if !math.IsNaN(t.Mean) {
+	if t.N > 1 {
 		r.PWilcoxon = validate.Number(w.P)
 	}
 	return r

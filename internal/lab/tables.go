@@ -176,11 +176,14 @@ func Importances(d datasets.Dataset) Sweep {
 	s.add("bilevel", func(p *Spec) { p.Train.Meta.Kind = meta.Bilevel })
 	s.add("leave-out", func(p *Spec) { p.Train.Meta.Kind = meta.LeaveOut })
 	if levels {
-		s.add("leave-out, all levels distilled", func(p *Spec) { p.Train.Meta.Kind, p.Train.DistillSkips = meta.LeaveOut, true })
+		s.add("leave-out, all levels", func(p *Spec) { p.Train.Meta.Kind, p.Train.DistillSkips = meta.LeaveOut, true })
+		s.Arms[len(s.Arms)-1].Name += "-distilled"
+		s.Notes = append(s.Notes, "All levels: the features of every level are distilled, not of the bottom alone.")
 	}
 	return s
 }
 
+// add adds an arm. Its label must be short enough for an axis.
 func (s *Sweep) add(label string, change func(*Spec)) {
 	s.Labels = append(s.Labels, label)
 	name := strings.NewReplacer(" ", "-", ",", "").Replace(label)
