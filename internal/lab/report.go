@@ -386,9 +386,13 @@ func best(r validate.Report) validate.Combo {
 }
 
 // worst returns the one of those that tell something whose score is least: mean
-// Dice, or accuracy.
+// Dice, or accuracy; it is the best where none has a score.
 func worst(r validate.Report) validate.Combo {
-	return slices.MinFunc(telling(r), func(a, b validate.Combo) int { return cmp.Compare(score(a), score(b)) })
+	w := slices.MinFunc(telling(r), func(a, b validate.Combo) int { return cmp.Compare(score(a), score(b)) })
+	if score(w) > 1 {
+		return best(r)
+	}
+	return w
 }
 
 // score is the accuracy of a classification, and of a segmentation the mean Dice

@@ -226,6 +226,23 @@ func TestResultSaysOnlyWhatWasThere(t *testing.T) {
 	}
 }
 
+func TestBestAndWorst(t *testing.T) {
+	nan := validate.Number(math.NaN())
+	for _, tt := range []struct {
+		name        string
+		report      validate.Report
+		best, worst string
+	}{
+		{"all whole", judgedOn([]string{"a", "b"}, row{1, 2, 2, .4}, row{2, 2, 2, .2}, row{3, 2, 2, .7}), "a+b", "b"},
+		{"one that none has", judgedOn([]string{"a", "b"}, row{1, 2, 2, .4}, row{2, 2, 2, .3}, row{3, 2, 0, .1}), "a", "b"},
+		{"no label", judgedOn([]string{"a", "b"}, row{1, 0, 0, nan}, row{2, 0, 0, nan}, row{3, 0, 0, nan}), "a+b", "a+b"},
+	} {
+		if b, w := best(tt.report).Name, worst(tt.report).Name; b != tt.best || w != tt.worst {
+			t.Errorf("%s: got %s and %s, want %s and %s", tt.name, b, w, tt.best, tt.worst)
+		}
+	}
+}
+
 // TestCombinationsAreInOneOrder: whatever the order in which they were asked for.
 func TestCombinationsAreInOneOrder(t *testing.T) {
 	d := &Data{Set: datasets.Dataset{Modalities: modality.MustSet("flair", "t1", "t2")}}
