@@ -133,15 +133,15 @@ func killAfter(p *os.Process, ended chan error, file string, bytes int64) bool {
 	}
 }
 
-// checkSteps sees that the metrics have each step once, in order, and the ratio of
-// weights whenever it is another.
+// checkSteps sees that the metrics have each step once, in order, with its epoch
+// and the uses of held-out samples, and the ratio of weights whenever it is another.
 func checkSteps(t *testing.T, dir string, steps int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, ratio := 1, 0.0
+	next, ratio, epoch, uses := 1, 0.0, 0.0, 0.0
 	for line := range strings.Lines(string(text)) {
 		var v map[string]float64
 		if err := json.Unmarshal([]byte(line), &v); err != nil {
@@ -153,6 +153,13 @@ func checkSteps(t *testing.T, dir string, steps int) {
 		if int(v["step"]) != next {
 			t.Fatalf("step %v where %d was due", v["step"], next)
 		}
+		if next == 1 {
+			uses = v["held_out_uses"] // of a phase, of which every epoch has one
+		}
+		if e := v["epoch"]; e < epoch || e > epoch+1 || uses == 0 || v["held_out_uses"] != uses*(e+1) {
+			t.Fatalf("step %d: epoch %v after %v, held-out samples used %v times, %v in the first epoch", next, e, epoch, v["held_out_uses"], uses)
+		}
+		epoch = v["epoch"]
 		if r, ok := v["ratio/image/audio"]; ok {
 			ratio = r
 		}
@@ -160,6 +167,9 @@ func checkSteps(t *testing.T, dir string, steps int) {
 			t.Fatalf("step %d: ratio %v, weights say %v", next, ratio, want)
 		}
 		next++
+	}
+	if epoch == 0 {
+		t.Error("all of it is the first epoch")
 	}
 	if next != steps+1 {
 		t.Errorf("%d steps in the metrics, want %d", next-1, steps)

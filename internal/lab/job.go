@@ -312,6 +312,12 @@ func initials(names []string) []string {
 	return short
 }
 
+// The names of metrics that are in no chart.
+const (
+	metricEpoch = "epoch"         // from 0
+	metricUses  = "held_out_uses" // of held-out samples by meta-learning, so far
+)
+
 // log writes the metrics of a run.
 type log struct {
 	run    *rundir.Run
@@ -371,13 +377,13 @@ func (l *log) write(step int, values map[string]float64) error {
 }
 
 func (l *log) step(s train.State) error {
-	v := map[string]float64{metricTask: s.Loss, metricLR: s.LR}
+	v := map[string]float64{metricEpoch: float64(s.Epoch), metricTask: s.Loss, metricLR: s.LR}
 	if l.t.Config.Distill.Alpha > 0 {
 		v[metricDistil] = s.Distil
 		l.ratios(v, s)
 	}
 	if l.t.Config.Meta.Kind != meta.Off {
-		v[metricMeta] = s.MetaLoss
+		v[metricMeta], v[metricUses] = s.MetaLoss, float64(s.HeldOut)
 		for i, w := range s.Weights {
 			v[metricImportance+l.t.Modalities.Name(i)] = w
 			v[metricRaw+l.t.Modalities.Name(i)] = float64(s.U[i])
