@@ -19,7 +19,7 @@ type grammar struct {
 	Config  kong.ConfigFlag  `placeholder:"FILE" help:"YAML file of values for flags, by their names: a flag given on the command line wins."`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Demo       demoCmd           `cmd:"" help:"Make synthetic digits, train networks on them with gaps and without, and report; needs nothing, takes less than a minute."`
+	Demo       demoCmd           `cmd:"" help:"Make synthetic digits, train networks on them with gaps and without, and report; needs nothing, takes some ten seconds."`
 	Ingest     ingestCmd         `cmd:"" help:"Turn a data set into shards."`
 	Doctor     doctorCmd         `cmd:"" help:"Read every subject of a data set and list every problem; write nothing."`
 	Train      trainCmd          `cmd:"" help:"Train a model on shards."`
@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	return cli.Program{
 		Name:        "lacuna",
-		Description: "Streaming preprocessing for research where some modalities are missing: files in, Arrow shards out.",
+		Description: "Research where some modalities are missing: files in, Arrow shards out; networks trained on them, and judged with any modality missing.",
 		Grammar:     &grammar{},
 		Vars:        map[string]string{"mfccs": strings.Join(mfcc.Names(), ", "), "activations": activations, "augmentations": augmentations},
 		Bind:        []any{&app{ctx, args, stdout, stderr, registry}, shardcli.IO{Ctx: ctx, Stdout: stdout, Stderr: stderr}},

@@ -31,7 +31,7 @@ func (demoCmd) Help() string {
 	return `Examples:
 
     lacuna demo
-        synthetic digits from files to a report, in well under a minute
+        synthetic digits from files to a report, in some ten seconds
     lacuna demo --seeds 10 --out /tmp/demo
         the same with smaller errors
 

@@ -1,5 +1,5 @@
-// Lacuna turns research data with missing modalities into Arrow shards, and
-// inspects them. See lacuna --help.
+// Lacuna turns research data with missing modalities into Arrow shards, trains
+// networks on them, and judges those with any modality missing. See lacuna --help.
 package main
 
 import (

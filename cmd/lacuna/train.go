@@ -43,7 +43,7 @@ func (trainCmd) Help() string {
 	return `Examples:
 
     lacuna train data/phantom/avdigits --run runs/digits
-        the published protocol on synthetic digits, in about a minute
+        the published protocol on synthetic digits, in some seconds
     lacuna train data/av --missing rate:audio=10 --seed 3 --run runs/audio10
         sound for one training pair in ten
 

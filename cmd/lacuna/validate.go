@@ -25,7 +25,7 @@ type validateCmd struct {
 	Data   string   `placeholder:"DIR" help:"The shards, where they are not where the run had them, or another data set of the same kind, also without labels."`
 	Split  string   `default:"test" enum:"train,val,test" help:"What to judge it on."`
 	Combos []string `placeholder:"A+B,..." help:"Combinations of modalities to see, like flair+t2 (default: all)."`
-	Post   bool     `name:"post-process" help:"Clean predicted label maps as MCKD does: a part of fewer than 2000 voxels, and than a tenth of the case's largest, becomes background; where a case has fewer than 500 voxels of the innermost region (enhancing tumour), they become what is around them. The tables say so."`
+	Post   bool     `name:"post-process" help:"Clean predicted label maps as MCKD does: a part of fewer than 2000 voxels, and than a tenth of the case's largest, becomes background; where a case has fewer than 500 voxels of the innermost region (enhancing tumour), they become what is around them (MCKD also drops parts by their height, which this does not). The tables say so."`
 	NIfTI  bool     `name:"nifti" help:"Write the label map of each case as predicted from the widest combination that is judged, as NIfTI in the geometry of the input, beside the tables."`
 	Out    string   `placeholder:"DIR" help:"Where the tables go (default: the folder of the run, and the split's name)."`
 	JSON   bool     `name:"json" help:"Print the report as JSON."`
@@ -44,8 +44,9 @@ func (validateCmd) Help() string {
 
 Any presence of modalities can be judged; by default all are, 3 for two
 modalities and 15 for four. The tables go to the run's folder as Markdown, CSV
-and JSON, a line for each sample or case, and into its report.html; those of
-other data than the run was trained on, and with --out, do not.
+and JSON, a line for each sample or case, and into its report.html. Tables of
+other data than the run was trained on, and those that --out puts elsewhere, are
+not in that page.
 
 ` + cli.ExitStatus
 }
