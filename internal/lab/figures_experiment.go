@@ -204,7 +204,7 @@ func (c courses) plots() []plot {
 		draw("u-"+m, "Raw importance of "+m, "u", metricRaw+m, "", true)
 	}
 	draw("loss-train", "Training loss", "loss of the task", metricTask, "Means over a fortieth of the run, and the steps themselves, faint.", false)
-	draw("loss-held-out", "Held-out loss, for this curve alone", "loss of the task", metricHeldOut, "No checkpoint was chosen by it: the last one is the model.", true)
+	draw("loss-held-out", "Held-out loss (selects nothing)", "loss of the task", metricHeldOut, "No checkpoint was chosen by it: the last one is the model.", true)
 	for _, m := range c.modalities {
 		draw("generated-l1-"+m, "Stand-in for "+m+": distance", "L1, summed over the feature", metricL1+m, "Held-out samples that have everything: the feature of "+m+" against the mean of the others', which stands in for it when it is missing.", true)
 		draw("generated-cosine-"+m, "Stand-in for "+m+": direction", "cosine", metricCosine+m, "1 is the same direction.", true)
