@@ -61,6 +61,9 @@ type Trial struct {
 	Seed   uint64 `json:"seed"`
 	Spec   string `json:"spec"` // SHA-256 of the run's configuration
 	Scores Scores `json:"scores"`
+	// Reduced is set where cases lacked a part of a combination and were judged by
+	// the rest.
+	Reduced bool `json:"reduced,omitempty"`
 
 	dir string // of the run
 }
@@ -333,6 +336,7 @@ func (b Bench) trial(ctx context.Context, j job) (Trial, error) {
 		return t, err
 	}
 	t.Spec, t.Scores = info.Config, scores(r)
+	t.Reduced = slices.ContainsFunc(r.Combos, func(c validate.Combo) bool { return c.Reduced > 0 && c.Whole() > 0 })
 	text, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
 		return t, err
@@ -340,21 +344,25 @@ func (b Bench) trial(ctx context.Context, j job) (Trial, error) {
 	return t, atomicfile.WriteFile(filepath.Join(dir, trialName), append(text, '\n'), 0o666)
 }
 
-// scores takes the figures of a report.
+// scores takes the figures of a report. A combination that no case has all of has
+// none: what was judged there is a smaller one.
 func scores(r *validate.Report) Scores {
 	out := Scores{}
-	put := func(measure, combo string, v validate.Number) {
+	put := func(measure string, c validate.Combo, v validate.Number) {
 		if out[measure] == nil {
 			out[measure] = map[string]validate.Number{}
 		}
-		out[measure][combo] = 100 * v
+		if c.Reduced > 0 && c.Whole() == 0 {
+			v = validate.Number(math.NaN())
+		}
+		out[measure][c.Name] = 100 * v
 	}
 	for _, c := range r.Combos {
 		if c.Classification != nil {
-			put("accuracy", c.Name, c.Classification.Accuracy)
+			put("accuracy", c, c.Classification.Accuracy)
 		}
 		for _, g := range c.Regions {
-			put("Dice "+g.Name, c.Name, g.Dice.Mean)
+			put("Dice "+g.Name, c, g.Dice.Mean)
 		}
 	}
 	return out

@@ -26,6 +26,8 @@ func TestTrialWithoutCasesOfACombination(t *testing.T) {
 	for name, dice := range map[string]float64{"a": .5, "a+b": .8, "b": math.NaN()} {
 		report.Combos = append(report.Combos, validate.Combo{Name: name, Regions: []validate.RegionScores{{Name: "ET", Dice: validate.Summary{Mean: validate.Number(dice)}}}})
 	}
+	// Nothing has all of it: what was judged was a.
+	report.Combos = append(report.Combos, validate.Combo{Name: "a+c", Evaluated: 3, Reduced: 3, Regions: []validate.RegionScores{{Name: "ET", Dice: validate.Summary{N: 3, Mean: .5}}}})
 	text, err := json.Marshal(Trial{Arm: "x", Seed: 1, Scores: scores(report)})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +37,7 @@ func TestTrialWithoutCasesOfACombination(t *testing.T) {
 		t.Fatal(err)
 	}
 	trials := []Trial{got}
-	for combo, want := range map[string]float64{"a": 50, "a+b": 80, "b": math.NaN(), "none": math.NaN()} {
+	for combo, want := range map[string]float64{"a": 50, "a+b": 80, "b": math.NaN(), "a+c": math.NaN(), "none": math.NaN()} {
 		if d := cmp.Diff([]float64{want}, Of(trials, "x", "Dice ET", combo), cmpopts.EquateNaNs()); d != "" {
 			t.Errorf("%s: %s", combo, d)
 		}
@@ -178,7 +180,7 @@ func TestSweepSaysWhichIsBest(t *testing.T) {
 		}
 	}
 	o := tell([]validate.Number{3}, []validate.Number{1})
-	if len(o.Grids) != 2 || !strings.HasPrefix(o.Grids[0].Title, "Dice in %, x+y, mean and standard deviation of 1 seed") {
+	if len(o.Grids) != 2 || !strings.HasPrefix(o.Grids[0].Title, "Dice in %, x+y; one seed") {
 		t.Errorf("tables: %+v", o.Grids)
 	}
 	if d := cmp.Diff([][]string{{"a", "3.00", "", "", "", "7.00"}, {"b", "1.00", "-2.00", "–", "–", "8.00"}}, o.Grids[0].Rows); d != "" {

@@ -40,7 +40,7 @@ func (t Table2) Tell(trials []Trial) Outcome {
 	const measure, both = "accuracy", "image+audio"
 	lower, upper := Of(trials, "lower", measure, t.Always), Of(trials, "upper", measure, both)
 	g := Grid{
-		Title: fmt.Sprintf("Accuracy in %%, test on %s alone (UpperB: on both); mean and standard deviation of %s", t.Always, count(len(lower), "seed")),
+		Title: fmt.Sprintf("Accuracy in %%, test on %s alone (UpperB: on both); %s", t.Always, overSeeds(len(lower))),
 		Head: []string{t.Rare + " in training", "LowerB", "no distillation", "MCKD", "MCKD - none", "p (t)", "p (Wilcoxon)", "UpperB",
 			"published LowerB", "published ShaSpec", "published MCKD", "published UpperB"},
 	}
@@ -80,7 +80,7 @@ const noDistillation = "no distillation"
 func (t Table1) Tell(trials []Trial) Outcome {
 	o := Outcome{Experiment: t.Experiment, Trials: trials}
 	for _, m := range Measures(trials) {
-		g := Grid{Title: titled(m) + " in %, mean and standard deviation of " + count(len(trials)/len(t.Arms), "seed"),
+		g := Grid{Title: titled(m) + " in %, " + overSeeds(len(trials)/len(t.Arms)),
 			Head: []string{"modalities", noDistillation, "MCKD", "MCKD - none", "p (t)", "p (Wilcoxon)"}}
 		line := func(name, on string, plain, mckd []float64) {
 			g.Rows = append(g.Rows, append([]string{name, around(plain), around(mckd)}, compare(mckd, plain)...))
@@ -107,7 +107,7 @@ func (s Sweep) Tell(trials []Trial) Outcome {
 	o := Outcome{Experiment: s.Experiment, Trials: trials}
 	for _, on := range s.views() {
 		for _, m := range Measures(trials) {
-			g := Grid{Title: fmt.Sprintf("%s in %%, %s, mean and standard deviation of %s", titled(m), on, count(len(trials)/len(s.Arms), "seed")),
+			g := Grid{Title: fmt.Sprintf("%s in %%, %s; %s", titled(m), on, overSeeds(len(trials)/len(s.Arms))),
 				Head: []string{s.What, m, "less the first row", "p (t)", "p (Wilcoxon)"}}
 			published := s.Published[m]
 			if on != s.Alone {
@@ -118,7 +118,7 @@ func (s Sweep) Tell(trials []Trial) Outcome {
 			}
 			scores := s.scores(trials, on, m)
 			for i, v := range scores {
-				cells, r := []string{s.Labels[i], around(v), "", "", ""}, newRow(m, on, s.Labels[i], s.Name, v, math.NaN())
+				cells, r := []string{s.Labels[i], around(v), "", "", ""}, newRow(m, on, "", s.Labels[i], v, math.NaN())
 				if i > 0 {
 					copy(cells[2:], compare(v, scores[0]))
 					r = r.less(s.Labels[0], v, scores[0])
@@ -190,18 +190,21 @@ func (s Sweep) result(scores [][]float64) string {
 	return fmt.Sprintf("best of %d is %s, %.2f points over %s; %s.", len(scores), name(best), t.Mean, name(other), evidence(t))
 }
 
-// gaps says that there are combinations without a score, if there are.
-func gaps(trials []Trial) []string {
+// gaps says what cases of the test split lack, if they do.
+func gaps(trials []Trial) (notes []string) {
+	if slices.ContainsFunc(trials, func(t Trial) bool { return t.Reduced }) {
+		notes = append(notes, "Some cases lack a part of a combination, and were judged by what they have of it.")
+	}
 	for _, t := range trials {
 		for m := range t.Scores {
 			for combo := range t.Scores[m] {
 				if math.IsNaN(t.Scores.at(m, combo)) {
-					return []string{"Combinations without a figure are of no labelled case of the test split; means are over the others."}
+					return append(notes, "Of a combination without a figure no case has all; means are over the others.")
 				}
 			}
 		}
 	}
-	return nil
+	return notes
 }
 
 // overCombos returns the mean over combinations of a measure, by seed: over those
@@ -232,6 +235,14 @@ func bySeed(rows [][]float64) []float64 {
 		out[i] = mean(scores)
 	}
 	return out
+}
+
+// overSeeds says what the figures of a table are.
+func overSeeds(n int) string {
+	if n == 1 {
+		return "one seed"
+	}
+	return fmt.Sprintf("mean and standard deviation of %d seeds", n)
 }
 
 // titled begins a measure's name as a sentence does.
