@@ -61,6 +61,9 @@ func (c *demoCmd) Run(a *app) error {
 	if c.Takes < 1 || c.Epochs < 1 || c.Seeds < 1 {
 		return cli.Usagef("--takes, --epochs and --seeds must be at least 1")
 	}
+	if c.Workers < 0 {
+		return cli.Usagef("--workers %d: want a number of runs, or 0 for one a core", c.Workers)
+	}
 	if err := c.clear(); err != nil {
 		return err
 	}

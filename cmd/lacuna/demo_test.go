@@ -78,4 +78,5 @@ func TestDemoRefuses(t *testing.T) {
 		t.Errorf("a folder that is not a demo's was touched: %v", err)
 	}
 	want(t, cli.Usage, "demo", "--out", filepath.Join(dir, "x"), "--seeds", "0")
+	want(t, cli.Usage, "demo", "--out", filepath.Join(dir, "x"), "--workers=-1")
 }

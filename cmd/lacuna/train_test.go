@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -313,7 +314,7 @@ func TestTrainRefusesFlags(t *testing.T) {
 		{filepath.Join(gaps, "avdigits"), "--only=audio", cli.Usage, "have nothing of audio"},
 		{filepath.Join(noVal, "avdigits"), "--steps=2", cli.Usage, "--meta off, or ingest it with a larger part"},
 		{filepath.Join(other, "brats"), "", cli.Failed, "cannot take these samples"},
-		{filepath.Join(other, "avdigits"), "", cli.Failed, "cannot take these samples"},
+		{filepath.Join(other, "avdigits"), "", cli.Failed, "those of audio differ in shape"},
 	} {
 		t.Run(tt.flags, func(t *testing.T) {
 			_, stderr := want(t, tt.code, append([]string{"train", tt.data, "--run", runDir}, strings.Fields(tt.flags)...)...)
@@ -392,8 +393,18 @@ func TestMovedData(t *testing.T) {
 			t.Errorf("%v: exit code %d, %s", args, code, stderr)
 		}
 	}
+	_, stderr := want(t, cli.Good, "validate", runDir, "--data", now, "--out", filepath.Join(dir, "out"))
+	if strings.Contains(stderr, "report.html") {
+		t.Errorf("the page has not what is elsewhere: %s", stderr)
+	}
 	want(t, cli.Good, "train", now, "--resume", "--run", runDir, "--quiet")
-	want(t, cli.Good, "validate", runDir)
+	if _, stderr := want(t, cli.Good, "validate", runDir); !strings.Contains(stderr, "report.html") {
+		t.Errorf("where is the page? %s", stderr)
+	}
+	t.Chdir(now)
+	if stdout, _ := want(t, cli.Good, "train", ".", "--steps", "1", "--quiet"); !strings.HasPrefix(stdout, filepath.Join("runs", "moved")+": 1 step,") {
+		t.Errorf("a run of the folder that one is in: %s", stdout)
+	}
 }
 
 // Where all checkpoints are damaged it is said that they are, and what is left.
@@ -436,11 +447,33 @@ func TestInterruptions(t *testing.T) {
 			t.Errorf("%v: exit code %d, %s", tt.args, code, stderr.String())
 		}
 	}
+	// Stopped while the device is measured it is a run that goes on.
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stopper := writer(func([]byte) { cancel() })
+	var talk bytes.Buffer
+	cut := filepath.Join(dir, "cut")
+	if code := run(ctx, []string{"train", data, "--run", cut, "--steps", "2"}, io.Discard, io.MultiWriter(&talk, stopper)); code != cli.Failed {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(talk.String(), "stopped after step 0, which is saved: go on with lacuna train --resume --run "+cut) {
+		t.Errorf("it says %s", talk.String())
+	}
+	want(t, cli.Good, "train", "--resume", "--run", cut, "--quiet")
+	sameTensors(t, "stopped before its first step", last(t, runDir), last(t, cut))
 	for _, name := range []string{filepath.Join(dir, "other"), filepath.Join(runDir, "test")} {
 		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// writer is called for each write.
+type writer func([]byte)
+
+func (w writer) Write(b []byte) (int, error) {
+	w(b)
+	return len(b), nil
 }
 
 // A file of masks is part of what a run is: it is found from any folder, and a run

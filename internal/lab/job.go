@@ -88,6 +88,11 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 		return train.State{}, err
 	}
 	if err := try(ctx, t); err != nil {
+		for i, shape := range d.Manifest.Shapes {
+			if shape == nil {
+				err = fmt.Errorf("%w; those of %s differ in shape", err, d.Manifest.Modalities[i])
+			}
+		}
 		return train.State{}, fmt.Errorf("%s: %w", j.Data, err)
 	}
 	abs, err := filepath.Abs(j.Data)
