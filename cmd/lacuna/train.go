@@ -188,9 +188,14 @@ const most = 1 << 31 // of whatever is counted
 
 var below1 = math.Nextafter(1, 0)
 
-// outside reports whether a value that was given is not from least to most.
+// outside reports whether a value that was given is not from least to most, as NaN
+// never is.
 func outside[T int | float64](v *T, least, most T) bool {
-	return v != nil && !(*v >= least && *v <= most)
+	if v == nil {
+		return false
+	}
+	within := *v >= least && *v <= most
+	return !within
 }
 
 // spec applies the flags to the preset for a data set.

@@ -194,7 +194,7 @@ func sum(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("masks: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", fmt.Errorf("masks: %s: %w", path, err)
