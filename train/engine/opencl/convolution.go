@@ -14,7 +14,9 @@ type pass struct {
 	back                    bool
 }
 
-func triple(v [3]int) arg { return quad(v[0], v[1], v[2], 0) }
+// triple is D, H, W, and 1, by which kernels may divide: PoCL makes a signal of a
+// division by 0, even of a lane that nobody reads, which takes a microsecond.
+func triple(v [3]int) arg { return quad(v[0], v[1], v[2], 1) }
 
 func volume(v [3]int) int { return v[0] * v[1] * v[2] }
 
@@ -61,7 +63,7 @@ const tile = tensor.Lanes * tensor.Lanes
 // pack returns the weights as the kernels read them.
 func (d *device) pack(w *engine.Tensor, p pass, toStep, fromStep int, flip bool) *buffer {
 	from, to, k := tensor.Blocks(p.from), tensor.Blocks(p.to), volume(p.taps)
-	packed := d.scratch(from * to * (k*tile + 1))
+	packed := d.scratch(from*to*(k*tile+1) + tensor.Lanes)
 	d.launch("pack", tensor.Blocked, [3]int{from, to, 1},
 		buf(packed), mem(w), num(p.to), num(p.from), num(toStep), num(fromStep), num(k), yes(flip))
 	return packed
@@ -104,16 +106,17 @@ func (p pass) planes() int { return p.samples * volume(p.phases) }
 func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) {
 	d.check.ConvGradWeights(dw, db, x, dy, s)
 	s = s.Normal()
-	in, out := tensor.Blocks(x.Shape[1]), tensor.Blocks(dy.Shape[1])
-	size, k := sizeOf(dy), volume(s.Kernel)
+	from, to, size, k := x.Shape[1], dy.Shape[1], sizeOf(dy), volume(s.Kernel)
+	in, out, plain := tensor.Blocks(from), tensor.Blocks(to), x.Layout == tensor.Plain
 	rows := dy.Shape[0] * size[0] * size[1]
 	parts := gradParts(rows, size[2], in*out)
 	sums := d.scratch(parts * in * out * k * tile)
 	args := [...]arg{
 		buf(sums), mem(x), mem(dy), triple(size), triple(sizeOf(x)), triple(s.Kernel), triple(s.Stride), triple(s.Pad), triple(s.Dilation),
-		num(x.Shape[1]), num(rows), num(gradSlab(size[2] + sizeOf(x)[2])),
+		num(from), num(to), num(rows), num(gradSlab(size[2] + sizeOf(x)[2])),
 	}
-	plain := x.Layout == tensor.Plain
+	// Sums are of rows by columns, channels of x by those of y, or the other way.
+	row, column, rowStep, columnStep := from, to, k, from*k
 	switch {
 	case !d.forCPU:
 		taps := gpuGroup / 16
@@ -122,10 +125,14 @@ func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) 
 			args[9], yes(plain), num(dy.Shape[0]), num(parts))
 	case plain:
 		d.launch("grad_plain", tensor.Blocked, [3]int{parts, in, out}, args[:]...)
+	case over(to, 8)*in <= over(from, 8)*out: // less to do, or as much and less to read
+		d.launch("grad_taps_swapped", tensor.Blocked, [3]int{parts, over(to, 8), in}, args[:]...)
+		row, column, rowStep, columnStep = to, from, from*k, k
 	default:
-		d.launch("grad_taps", tensor.Blocked, [3]int{parts, over(x.Shape[1], 8), out}, args[:]...)
+		d.launch("grad_taps", tensor.Blocked, [3]int{parts, over(from, 8), out}, args[:]...)
 	}
-	d.launch("unpack_grad", tensor.Blocked, [3]int{k, in, out}, mem(dw), buf(sums), num(parts), num(x.Shape[1]), num(dy.Shape[1]))
+	d.launch("unpack_grad", tensor.Blocked, [3]int{k, tensor.Blocks(row), tensor.Blocks(column)},
+		mem(dw), buf(sums), num(parts), num(row), num(column), num(rowStep), num(columnStep))
 	d.give(sums)
 	if db != nil {
 		d.sumChannels(db, dy, dy.Shape[0], 1)

@@ -17,8 +17,12 @@ var errClosed = errors.New("opencl: the engine is closed")
 type kernel struct {
 	id    uintptr
 	name  string
-	items int // of a work-group
+	items int            // of a work-group
+	set   *[mostArgs]arg // what its arguments are
 }
+
+// mostArgs bounds the arguments of a kernel.
+const mostArgs = 16
 
 // kernelName names a kernel. Those that take tensors of either layout are there
 // twice, as blocked tensors may be in half precision.
@@ -99,12 +103,16 @@ func (d *device) enqueue(queue uintptr, k kernel, groups [3]int, event uintptr, 
 	}
 	f := d.frame
 	for i, a := range args {
+		if k.set[i] == a {
+			continue // an argument stays, and setting it takes time
+		}
 		f.value = a.bits
 		f.args = [9]uintptr{k.id, uintptr(i), a.size, at(&f.value)}
 		if r := callWith(d.api.setKernelArg, f.args[:4]); r != 0 {
 			d.fail(check(r, "argument %d of %s", i, k.name))
 			return
 		}
+		k.set[i] = a
 	}
 	f.global = [3]uintptr{uintptr(groups[0] * k.items), uintptr(groups[1]), uintptr(groups[2])}
 	f.here = [3]uintptr{uintptr(k.items), 1, 1}

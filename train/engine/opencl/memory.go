@@ -114,6 +114,9 @@ func (d *device) release(b *buffer) {
 		call(d.api.releaseMemObject, p.mem)
 	}
 	call(d.api.releaseMemObject, b.mem)
+	for _, k := range d.kernels {
+		*k.set = [mostArgs]arg{} // another buffer may get the name
+	}
 	d.use.Held -= int64(b.class)
 	delete(d.all, b)
 }

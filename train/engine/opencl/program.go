@@ -46,10 +46,10 @@ type program struct {
 func (d *device) programs() []program {
 	either := []string{"elementwise", "samples", "upsample", "channels"}
 	plain := append([]string{"running", "rows", "losses", "optimisers"}, either...)
-	blocked := append([]string{"layout", "norm", "pool", "conv", "pack"}, either...)
+	blocked := append([]string{"transpose", "layout", "norm", "pool", "conv", "pack"}, either...)
 	if d.forCPU {
 		return []program{
-			{layout: tensor.Plain, files: append(plain, "matmul_cpu")},
+			{layout: tensor.Plain, files: append(plain, "transpose", "matmul_cpu")},
 			{layout: tensor.Blocked, files: append(blocked, "conv_cpu", "conv_cpu_grad")},
 		}
 	}
@@ -153,7 +153,7 @@ func (d *device) kernelsOf(prog uintptr) ([]kernel, error) {
 	var errs []error
 	for _, id := range ids {
 		name, err := d.api.info(d.api.getKernelInfo, id, 0, kernelFunctionName)
-		list, errs = append(list, kernel{id: id, name: text(name)}), append(errs, err)
+		list, errs = append(list, kernel{id: id, name: text(name), set: new([mostArgs]arg)}), append(errs, err)
 	}
 	return list, errors.Join(errs...)
 }

@@ -35,13 +35,18 @@ KERNEL void max_pool_grad(global block *dx, global const block *dy, global const
 	size_t row = ((size_t)plane * in.x * in.y + GROUP(0)) * in.z * LANES;
 	dy += (size_t)plane * out.x * out.y * out.z * LANES;
 	tap += (size_t)plane * out.x * out.y * out.z * LANES;
+	// The windows are q, in order, with d = q stride + kd and so on.
+	int first_d = max(0, (d - window.x + stride.x) / stride.x), last_d = min(out.x - 1, d / stride.x);
+	int first_h = max(0, (h - window.y + stride.y) / stride.y), last_h = min(out.y - 1, h / stride.y);
+	int first_w = 0, last_w = -1;
 	for (int i = ITEM; i < in.z * Q; i += L) {
 		int w = i / Q + pad.z, c = i % Q * V;
+		while (first_w * stride.z + window.z <= w) first_w++;
+		while (last_w + 1 < out.z && (last_w + 1) * stride.z <= w) last_w++;
 		vec sum = 0;
-		// The windows are q, in order, with d = q stride + kd and so on.
-		for (int qd = max(0, (d - window.x + stride.x) / stride.x); qd <= min(out.x - 1, d / stride.x); qd++)
-			for (int qh = max(0, (h - window.y + stride.y) / stride.y); qh <= min(out.y - 1, h / stride.y); qh++)
-				for (int qw = max(0, (w - window.z + stride.z) / stride.z); qw <= min(out.z - 1, w / stride.z); qw++) {
+		for (int qd = first_d; qd <= last_d; qd++)
+			for (int qh = first_h; qh <= last_h; qh++)
+				for (int qw = first_w; qw <= last_w; qw++) {
 					int at = ((qd * out.y + qh) * out.z + qw) * LANES + c;
 					float place = ((d - qd * stride.x) * window.y + h - qh * stride.y) * window.z + w - qw * stride.z;
 					sum += select((vec)0, load(dy, at), load(tap, at) == place);
