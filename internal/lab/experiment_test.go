@@ -167,12 +167,12 @@ func TestSweepSaysWhichIsBest(t *testing.T) {
 		a, b []validate.Number
 		want string
 	}{
-		{"one seed", []validate.Number{3}, []validate.Number{1}, "Dice, x+y: best of 2 is a, 2.00 points over b (the default); one seed allows no verdict."},
-		{"the default is best", []validate.Number{1, 2, 3}, []validate.Number{3, 5, 5}, "Dice, x+y: best of 2 is b (the default), 2.33 points over a; over 3 paired seeds p = 0.020: chance alone seldom gives that."},
-		{"over all", []validate.Number{1, 2, 3}, []validate.Number{3, 5, 5}, "Dice, mean over combinations: best of 2 is b (the default), 1.17 points over a; over 3 paired seeds p = 0.020: chance alone seldom gives that."},
-		{"chance", []validate.Number{1, 9}, []validate.Number{0, 2}, "Dice, x+y: best of 2 is a, 4.00 points over b (the default); over 2 paired seeds p = 0.410: chance alone may give that."},
-		{"the same difference", []validate.Number{2, 3}, []validate.Number{1, 2}, "Dice, x+y: best of 2 is a, 1.00 points over b (the default); 2 paired seeds all have the same difference, of which the t-test can say nothing."},
-		{"alike", []validate.Number{2, 3}, []validate.Number{3, 2}, "Dice, x+y: of 2 none is better than b (the default): a has the same mean."},
+		{"one seed", []validate.Number{3}, []validate.Number{1}, "Dice, x+y: best of 2 is \"a\", 2.00 points over \"b\" (the default); one seed allows no verdict."},
+		{"the default is best", []validate.Number{1, 2, 3}, []validate.Number{3, 5, 5}, "Dice, x+y: best of 2 is \"b\" (the default), 2.33 points over \"a\"; over 3 paired seeds p = 0.020: chance alone seldom gives that."},
+		{"over all", []validate.Number{1, 2, 3}, []validate.Number{3, 5, 5}, "Dice, mean over combinations: best of 2 is \"b\" (the default), 1.17 points over \"a\"; over 3 paired seeds p = 0.020: chance alone seldom gives that."},
+		{"chance", []validate.Number{1, 9}, []validate.Number{0, 2}, "Dice, x+y: best of 2 is \"a\", 4.00 points over \"b\" (the default); over 2 paired seeds p = 0.410: chance alone may give that."},
+		{"the same difference", []validate.Number{2, 3}, []validate.Number{1, 2}, "Dice, x+y: best of 2 is \"a\", 1.00 points over \"b\" (the default); 2 paired seeds all have the same difference, of which the t-test can say nothing."},
+		{"alike", []validate.Number{2, 3}, []validate.Number{3, 2}, "Dice, x+y: of 2 none is better than \"b\" (the default): \"a\" has the same mean."},
 		{"nothing", []validate.Number{validate.Number(math.NaN())}, []validate.Number{1}, "Dice, x+y: there is nothing to compare."},
 	} {
 		if o := tell(tt.a, tt.b); !slices.Contains(o.Notes, tt.want) {

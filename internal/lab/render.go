@@ -180,9 +180,9 @@ func (s Sweep) result(scores [][]float64) string {
 	}
 	name := func(i int) string {
 		if i == s.Default {
-			return s.Labels[i] + " (the default)"
+			return strconv.Quote(s.Labels[i]) + " (the default)"
 		}
-		return s.Labels[i]
+		return strconv.Quote(s.Labels[i])
 	}
 	if t.Mean == 0 {
 		return fmt.Sprintf("of %d none is better than %s: %s has the same mean.", len(scores), name(best), name(other))
