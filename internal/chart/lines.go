@@ -45,7 +45,7 @@ func (s Series) x(i int) float64 {
 // Lines is a line chart.
 type Lines struct {
 	Title, X, Y   string
-	Series        []Series // at least one; X should not fall
+	Series        []Series // at least one; X should not fall; a zero one keeps its colour from others
 	LogX, LogY    bool
 	Smooth        float64 // draws means over the last so much of X, and the values faint below; 0 for none
 	Width, Height int     // of the whole, in CSS pixels; 0 means 640 x 360
@@ -62,7 +62,9 @@ func (c Lines) draw(f *fonts) (*scene, error) {
 		if err := s.check(len(s.Y)); err != nil {
 			return nil, fmt.Errorf("%q: %w", c.Title, err)
 		}
-		fr.legend = append(fr.legend, key{s.Name, seriesPaint(i), seriesDash(i), stroke})
+		if s.Name != "" || s.Y != nil {
+			fr.legend = append(fr.legend, key{s.Name, seriesPaint(i), seriesDash(i), stroke})
+		}
 		for j, y := range s.Y {
 			if !has(s.x(j), c.LogX) {
 				continue

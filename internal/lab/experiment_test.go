@@ -117,6 +117,32 @@ func TestLabelsAreWhole(t *testing.T) {
 	}
 }
 
+// An arm has one colour in all charts, those too that others have nothing to say in.
+func TestArmsKeepTheirColours(t *testing.T) {
+	c := courses{experiment: Experiment{Arms: []Arm{{Name: "a"}, {Name: "b"}}}, labels: []string{"a", "b"}, modalities: []string{"x"}, runs: map[string][]*rundir.Metrics{}}
+	for arm, lines := range map[string]string{"a": `{"step":1,"loss/task":1}`, "b": `{"step":1,"loss/task":1,"u/x":2}`} {
+		m, err := rundir.DecodeMetrics(strings.NewReader(lines + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.runs[arm] = append(c.runs[arm], m)
+	}
+	plots := c.plots()
+	if len(plots) != 2 {
+		t.Fatalf("%d charts, want those of u and of the loss", len(plots))
+	}
+	for _, p := range plots {
+		l := p.chart.(chart.Lines)
+		if len(l.Series) != 2 || l.Series[1].Name != "b" {
+			t.Errorf("%s: b is not the second: %+v", p.name, l.Series)
+		}
+		var b strings.Builder
+		if err := chart.SVG(&b, l); err != nil || strings.Contains(b.String(), ">a<") != (p.name == "loss-train") || !strings.Contains(b.String(), ">b<") {
+			t.Errorf("%s: the legend is of other arms (%v)", p.name, err)
+		}
+	}
+}
+
 // The id of a protocol tells apart whatever decides the figures.
 func TestProtocolNamesWhatDecides(t *testing.T) {
 	d := &Data{Set: datasets.Dataset{Name: "avdigits", Task: datasets.Classification}, Manifest: &shards.Manifest{

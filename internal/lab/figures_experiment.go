@@ -186,16 +186,18 @@ func (c courses) plots() []plot {
 	var list []plot
 	draw := func(name, title, y, metric, caption string, band bool) {
 		l := chart.Lines{Title: title, X: "step", Y: y, Width: half, Height: 280}
+		some := false
 		for i, a := range c.experiment.Arms {
-			if s := c.mean(a.Name, metric, band); len(s.Y) > 0 {
-				s.Name = c.labels[i]
-				l.Series = append(l.Series, s)
+			s := c.mean(a.Name, metric, band)
+			if len(s.Y) > 0 {
+				some, s.Name = true, c.labels[i]
 				if last := s.X[len(s.X)-1]; !band && len(s.X) >= 50 {
 					l.Smooth = last / 40
 				}
 			}
+			l.Series = append(l.Series, s) // empty, it keeps the colours of the others what they are elsewhere
 		}
-		if len(l.Series) > 0 {
+		if some {
 			list = append(list, plot{name, caption, l})
 		}
 	}
