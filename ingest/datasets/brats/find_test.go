@@ -485,8 +485,12 @@ func TestDecathlon(t *testing.T) {
 	if len(s.Sources) != 5 || s.Sources[3].Role != "t2" || s.Sources[0].SHA256 != s.Sources[3].SHA256 {
 		t.Errorf("got sources %v", s.Sources)
 	}
+	labelled := brats.Dataset.Numbers(s.Definitions)
 	if s, err = src.Load(t.Context(), list[1]); err != nil || s.Target.Known() {
 		t.Errorf("unlabelled: target %v, error %v", s.Target.Known(), err)
+	}
+	if got := brats.Dataset.Numbers(s.Definitions); got == nil || !slices.Equal(got, labelled) {
+		t.Errorf("an unlabelled case's predictions have the numbers %v, those of labelled ones %v", got, labelled)
 	}
 
 	moved := maps.Clone(tree)

@@ -288,9 +288,14 @@ func (l *loader) align(v, ref *volume) (m axes.Map, ok bool) {
 	return m, true
 }
 
-// loadTarget reads the label map into out.
+// loadTarget reads the label map into out. Without one the release's numbering is
+// noted as well, for who predicts labels.
 func (l *loader) loadTarget(ctx context.Context, out *ingest.Packed, ref *volume) error {
 	path := l.c.files[target]
+	if path == "" && l.c.release.name != "" {
+		out.Sample.Definitions = append(out.Sample.Definitions, fmt.Sprintf(numbering, l.c.release.name))
+		return nil
+	}
 	img, err := l.read(ctx, path, target)
 	if err != nil || img == nil {
 		return err
