@@ -13,6 +13,7 @@ import (
 
 	"github.com/lacuna-ml/lacuna/internal/atomicfile"
 	"github.com/lacuna-ml/lacuna/internal/cli"
+	"github.com/lacuna-ml/lacuna/internal/experiment"
 	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train/engine"
@@ -73,13 +74,13 @@ func (c *demoCmd) Run(a *app) error {
 	if code := run(a.ctx, args, io.Discard, a.stderr); code != cli.Good {
 		return &cli.Error{Code: code, Err: fmt.Errorf("lacuna %s failed", lab.CommandLine(args))}
 	}
-	b := lab.Bench{
+	b := experiment.Bench{
 		Registry: a.registry, Data: data, Seeds: c.Seeds, Parallel: workers(c.Workers), Talk: a.stderr, Now: time.Now,
 		Open:   func() (engine.Engine, error) { return cpu.New(cpu.Options{Workers: 1}), nil },
 		Change: func(s *lab.Spec) { s.Epochs = c.Epochs },
 		Watch:  true, Command: "lacuna " + lab.CommandLine(a.args),
 	}
-	outcomes, err := b.All(a.ctx, c.Out, []lab.Teller{lab.NewDemo()})
+	outcomes, err := b.All(a.ctx, c.Out, []experiment.Teller{experiment.NewDemo()})
 	if err != nil && a.ctx.Err() != nil {
 		return &cli.Error{Code: cli.Failed, Err: errors.New("stopped; the same command begins anew")}
 	}
@@ -96,10 +97,10 @@ func (c *demoCmd) Run(a *app) error {
 }
 
 // show makes examples of one run, and its report with them.
-func (c *demoCmd) show(a *app, o lab.Outcome) error {
+func (c *demoCmd) show(a *app, o experiment.Outcome) error {
 	e := cpu.New(cpu.Options{Workers: workers(c.Workers)})
 	defer e.Close()
-	dir := filepath.Join(c.Out, o.Experiment.Name, lab.DemoShown+"-seed1")
+	dir := filepath.Join(c.Out, o.Experiment.Name, experiment.DemoShown+"-seed1")
 	j := lab.Judge{Registry: a.registry, Engine: e, Dir: dir, Split: split.Test, Examples: filepath.Join(dir, split.Test.String())}
 	if _, err := j.Run(a.ctx); err != nil {
 		return err

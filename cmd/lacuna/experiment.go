@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lacuna-ml/lacuna/internal/cli"
+	"github.com/lacuna-ml/lacuna/internal/experiment"
 	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/shards/split"
 )
@@ -62,7 +63,7 @@ func (c *experimentCmd) check() error {
 }
 
 // experiments returns those of the name, for the data.
-func (c *experimentCmd) experiments(a *app) ([]lab.Teller, error) {
+func (c *experimentCmd) experiments(a *app) ([]experiment.Teller, error) {
 	d, err := lab.Open(c.Data, a.registry, split.Train)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (c *experimentCmd) experiments(a *app) ([]lab.Teller, error) {
 	if presets := lab.Presets(d.Set.Task); c.Preset != "" && !slices.Contains(presets, c.Preset) {
 		return nil, cli.Usagef("--preset %s: for %s there are %s", c.Preset, d.Set.Name, strings.Join(presets, ", "))
 	}
-	experiments, err := lab.Named(c.Name, d.Set)
+	experiments, err := experiment.Named(c.Name, d.Set)
 	if err != nil {
 		return nil, cli.Usagef("%w", err)
 	}
@@ -101,7 +102,7 @@ func (c *experimentCmd) Run(a *app) error {
 	if c.Device != "cpu" {
 		parallel = 1
 	}
-	b := lab.Bench{
+	b := experiment.Bench{
 		Registry: a.registry, Data: c.Data, Preset: c.Preset, Seeds: c.Seeds, Parallel: parallel, Talk: a.stderr, Now: time.Now,
 		Open: device.open,
 		Change: func(s *lab.Spec) {

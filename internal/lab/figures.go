@@ -6,33 +6,38 @@ import (
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/internal/chart"
+	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/train/rundir"
 )
 
-// The names of metrics. Those with a slash at the end are followed by a
-// modality's name.
+// The names of metrics by which runs are compared. Those with a slash or an
+// underscore at the end are followed by a modality's name.
 const (
-	metricTask       = "loss/task"
-	metricDistil     = "loss/distil"
-	metricMeta       = "loss/meta"
-	metricHeldOut    = "loss/held_out_not_for_selection"
-	metricImportance = "importance/"
-	metricRaw        = "u/"
-	metricRatio      = "ratio/" // and teacher/student
-	metricL1         = "generated/l1_"
-	metricCosine     = "generated/cosine_"
-	metricLR         = "lr"
-	metricRate       = "samples_per_second"
-	metricWait       = "data_wait"
+	MetricTask       = "loss/task"
+	MetricHeldOut    = "loss/held_out_not_for_selection"
+	MetricImportance = "importance/"   // weight
+	MetricRaw        = "u/"            // raw importance
+	MetricL1         = "generated/l1_" // between a feature and what stands in for it
+	MetricCosine     = "generated/cosine_"
+)
+
+// The names of metrics that tell of one run.
+const (
+	metricDistil = "loss/distil"
+	metricMeta   = "loss/meta"
+	metricRatio  = "ratio/" // and teacher/student
+	metricLR     = "lr"
+	metricRate   = "samples_per_second"
+	metricWait   = "data_wait"
 )
 
 // heldOutName is what the held-out loss is called wherever a reader meets it.
 const heldOutName = "held out (selects nothing)"
 
-// The sizes of charts that have a page's width, and half of it.
+// The heights of charts that have a page's width, and half of it.
 const (
-	wide, high = 880, 300
-	half, low  = 430, 250
+	high = 300
+	low  = 250
 )
 
 // curves are the metrics of a run, for charts.
@@ -44,7 +49,7 @@ type curves struct {
 
 func newCurves(m *rundir.Metrics, modalities []string) curves {
 	c := curves{metrics: m, modalities: modalities}
-	if s := m.Series(metricTask).Steps; len(s) >= 50 {
+	if s := m.Series(MetricTask).Steps; len(s) >= 50 {
 		c.span = float64(s[len(s)-1]) / 40
 	}
 	return c
@@ -79,11 +84,11 @@ func (c curves) lines(title, y string, span float64, series []chart.Series) *cha
 	if len(series) == 0 {
 		return nil
 	}
-	return &chart.Lines{Title: title, X: "step", Y: y, Series: series, Smooth: span, Width: wide, Height: high}
+	return &chart.Lines{Title: title, X: "step", Y: y, Series: series, Smooth: span, Width: page.Wide, Height: high}
 }
 
 func (c curves) loss() *chart.Lines {
-	return c.lines("Loss", "loss of the task", c.span, some(c.series(metricTask, "training"), c.series(metricHeldOut, heldOutName)))
+	return c.lines("Loss", "loss of the task", c.span, some(c.series(MetricTask, "training"), c.series(MetricHeldOut, heldOutName)))
 }
 
 func (c curves) distil() *chart.Lines {
@@ -91,13 +96,13 @@ func (c curves) distil() *chart.Lines {
 }
 
 func (c curves) importance() *chart.Lines {
-	return c.lines("Importance", "weight", 0, c.byModality(metricImportance))
+	return c.lines("Importance", "weight", 0, c.byModality(MetricImportance))
 }
 
 // generated returns the two curves of how a missing modality is stood in for.
 func (c curves) generated() (l1, cosine *chart.Lines) {
-	return c.lines("Stand-in: distance", "L1, summed over the feature", 0, c.byModality(metricL1)),
-		c.lines("Stand-in: direction", "cosine", 0, c.byModality(metricCosine))
+	return c.lines("Stand-in: distance", "L1, summed over the feature", 0, c.byModality(MetricL1)),
+		c.lines("Stand-in: direction", "cosine", 0, c.byModality(MetricCosine))
 }
 
 func (c curves) rate() *chart.Lines {

@@ -80,7 +80,7 @@ func (j *Job) New(ctx context.Context, spec func(*Data) (Spec, error)) (train.St
 	if err != nil {
 		return train.State{}, err
 	}
-	if err := s.settle(ctx, d); err != nil {
+	if err := s.Settle(ctx, d); err != nil {
 		return train.State{}, err
 	}
 	t, err := s.Trainer(ctx, d, j.Engine, j.Workers, j.Now)
@@ -382,7 +382,7 @@ func (l *log) write(step int, values map[string]float64) error {
 }
 
 func (l *log) step(s train.State) error {
-	v := map[string]float64{metricEpoch: float64(s.Epoch), metricTask: s.Loss, metricLR: s.LR}
+	v := map[string]float64{metricEpoch: float64(s.Epoch), MetricTask: s.Loss, metricLR: s.LR}
 	if l.t.Config.Distill.Alpha > 0 {
 		v[metricDistil] = s.Distil
 		l.ratios(v, s)
@@ -390,8 +390,8 @@ func (l *log) step(s train.State) error {
 	if l.t.Config.Meta.Kind != meta.Off {
 		v[metricMeta], v[metricUses] = s.MetaLoss, float64(s.HeldOut)
 		for i, w := range s.Weights {
-			v[metricImportance+l.t.Modalities.Name(i)] = w
-			v[metricRaw+l.t.Modalities.Name(i)] = float64(s.U[i])
+			v[MetricImportance+l.t.Modalities.Name(i)] = w
+			v[MetricRaw+l.t.Modalities.Name(i)] = float64(s.U[i])
 		}
 	}
 	if s.Busy > 0 {
@@ -424,14 +424,14 @@ func (l *log) watch(ctx context.Context, s train.State, m int) error {
 	if err != nil {
 		return err
 	}
-	v := map[string]float64{metricHeldOut: loss}
+	v := map[string]float64{MetricHeldOut: loss}
 	if name := l.t.Modalities.Name(m); l.t.Modalities.Len() > 1 {
 		l1, cosine, err := l.t.Generated(ctx, m)
 		if err != nil {
 			return err
 		}
 		if !math.IsNaN(l1) { // of samples that have all
-			v[metricL1+name], v[metricCosine+name] = l1, cosine
+			v[MetricL1+name], v[MetricCosine+name] = l1, cosine
 		}
 	}
 	return l.write(s.Step, v)

@@ -93,7 +93,7 @@ func read(dir string, registry *datasets.Registry) (a account, err error) {
 		return a, err
 	}
 	a.curves = newCurves(m, a.set.Modalities.Names())
-	if s := m.Series(metricTask).Steps; len(s) > 0 {
+	if s := m.Series(MetricTask).Steps; len(s) > 0 {
 		a.step = s[len(s)-1]
 	}
 	for _, sp := range []split.Split{split.Test, split.Val, split.Train} {
@@ -124,15 +124,7 @@ func WriteReport(dir string, registry *datasets.Registry) error {
 	if err != nil {
 		return err
 	}
-	return writePage(filepath.Join(dir, ReportName), a.page())
-}
-
-func writePage(path string, p page.Page) error {
-	var b bytes.Buffer
-	if err := page.Write(&b, p); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return atomicfile.WriteFile(path, b.Bytes(), 0o666)
+	return page.WriteFile(filepath.Join(dir, ReportName), a.page())
 }
 
 // nameOf is what the run in a folder is called.
@@ -173,10 +165,10 @@ func (a account) done() bool { return a.step >= int64(a.spec.Train.Steps) }
 
 // facts are what a reader looks for first.
 func (a account) facts() []page.Fact {
-	f := []page.Fact{{Name: "Data set", Value: a.spec.Dataset}, {Name: "Preset", Value: a.spec.Preset}, {Name: "Network", Value: network(a.spec, a.info)}}
-	steps := fmt.Sprintf("%s, of %s each", thousands(a.spec.Train.Steps), count(a.spec.Train.Batch, "sample"))
+	f := []page.Fact{{Name: "Data set", Value: a.spec.Dataset}, {Name: "Preset", Value: a.spec.Preset}, {Name: "Network", Value: Network(a.spec, a.info)}}
+	steps := fmt.Sprintf("%s, of %s each", page.Thousands(a.spec.Train.Steps), page.Count(a.spec.Train.Batch, "sample"))
 	if !a.done() {
-		steps = fmt.Sprintf("%s of %s so far", thousands(int(a.step)), thousands(a.spec.Train.Steps))
+		steps = fmt.Sprintf("%s of %s so far", page.Thousands(int(a.step)), page.Thousands(a.spec.Train.Steps))
 	}
 	f = append(f, page.Fact{Name: "Steps", Value: steps},
 		page.Fact{Name: "Hidden in training", Value: a.hidden()},
@@ -195,26 +187,18 @@ func (a account) facts() []page.Fact {
 
 func short(id string) string { return id[:min(len(id), 12)] }
 
-// thousands writes a number with commas.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 // pace writes a rate, with a decimal where it is low.
 func pace(rate float64) string {
 	if rate < 10 {
 		return strconv.FormatFloat(rate, 'f', 1, 64)
 	}
-	return thousands(int(math.Round(rate)))
+	return page.Thousands(int(math.Round(rate)))
 }
 
-func network(s Spec, info rundir.Info) string {
+// Network names the network of a run, and says how many parameters it has.
+func Network(s Spec, info rundir.Info) string {
 	if n, err := strconv.Atoi(info.Notes[noteParameters]); err == nil {
-		return fmt.Sprintf("%s, %s parameters", s.Model.Name, thousands(n))
+		return fmt.Sprintf("%s, %s parameters", s.Model.Name, page.Thousands(n))
 	}
 	return s.Model.Name
 }
@@ -271,7 +255,7 @@ func (a account) training() page.Section {
 		if a.curves.span > 0 {
 			caption = "The loss of each step, and its mean over the last fortieth of the run."
 		}
-		if len(a.curves.metrics.Series(metricHeldOut).Values) > 0 {
+		if len(a.curves.metrics.Series(MetricHeldOut).Values) > 0 {
 			if a.spec.Train.Meta.Kind != meta.Off {
 				caption += " The held-out samples are those that importances are learned on."
 			}
@@ -282,7 +266,7 @@ func (a account) training() page.Section {
 	var more page.Figures
 	add := func(c *chart.Lines, caption string) {
 		if c != nil {
-			c.Width, c.Height = half, low
+			c.Width, c.Height = page.Half, low
 			more = append(more, page.Figure{Chart: *c, Caption: caption})
 		}
 	}
@@ -324,6 +308,13 @@ func (a account) made() page.Section {
 	return s
 }
 
+// Examples are the examples that a validation left in dir, for a page; there may be
+// none.
+func Examples(dir string) ([]page.Block, error) {
+	g, err := readGallery(dir)
+	return g.blocks(), err
+}
+
 // blocks are the examples of a page.
 func (g gallery) blocks() []page.Block {
 	var list []page.Block
@@ -346,14 +337,6 @@ func (g gallery) blocks() []page.Block {
 
 // of says which split a section is about.
 func (v verdicts) of() string { return " on " + v.split.String() }
-
-// count writes a number of things: "1 step", "2,000 steps".
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return thousands(n) + " " + what
-}
 
 // widest returns the combination of the most modalities, the first of equals.
 func widest(combos []modality.Mask) modality.Mask {

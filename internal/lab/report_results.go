@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -41,15 +40,7 @@ func words(r validate.Report, c validate.Combo) string {
 	for i := range c.Mask.All() {
 		names = append(names, r.Modalities[i])
 	}
-	return list(names)
-}
-
-// list writes names as in a sentence.
-func list(names []string) string {
-	if n := len(names) - 1; n > 0 {
-		return strings.Join(names[:n], ", ") + " and " + names[n]
-	}
-	return strings.Join(names, "")
+	return page.List(names)
 }
 
 // dots say which modalities a combination has, a column each; of two modalities
@@ -85,7 +76,7 @@ func classResult(r validate.Report) []page.Block {
 	}
 	all := full.Classification
 	text := fmt.Sprintf("Seeing %s, it is right on %s %% of %s%s (with 95 %% confidence on %s to %s %%).",
-		words(r, full), percent(all.Accuracy), count(all.N, "sample"), lacking(full), percent(all.Lo), percent(all.Hi))
+		words(r, full), percent(all.Accuracy), page.Count(all.N, "sample"), lacking(full), percent(all.Lo), percent(all.Hi))
 	if poor.Mask != full.Mask {
 		with := "With " + words(r, poor)
 		if poor.Mask.Count() == 1 {
@@ -95,7 +86,7 @@ func classResult(r validate.Report) []page.Block {
 	}
 	table := page.Table{Head: append(seen(r), "accuracy, %", "95 % interval", "right", "of", "macro-F1, %")}
 	table.Head = append(table.Head, whole(r, "whole")...)
-	points := chart.Bars{Title: "Accuracy by what is there", Y: "%", Points: true, Width: min(wide, 240+100*len(r.Combos)), Height: high,
+	points := chart.Bars{Title: "Accuracy by what is there", Y: "%", Points: true, Width: min(page.Wide, 240+100*len(r.Combos)), Height: high,
 		Series: []chart.Series{{Name: "accuracy, with its 95 % interval"}}}
 	for _, c := range r.Combos {
 		k := c.Classification
@@ -118,7 +109,7 @@ func classResult(r validate.Report) []page.Block {
 }
 
 func confusion(r validate.Report, c validate.Combo) chart.Matrix {
-	m := chart.Matrix{Title: "Seeing " + words(r, c), X: "predicted", Y: "true", Rows: r.Classes, Columns: r.Classes, ByRow: true, Width: half}
+	m := chart.Matrix{Title: "Seeing " + words(r, c), X: "predicted", Y: "true", Rows: r.Classes, Columns: r.Classes, ByRow: true, Width: page.Half}
 	for _, row := range c.Classification.Confusion {
 		values := make([]float64, len(row))
 		for i, n := range row {
@@ -152,7 +143,7 @@ func regionResult(r validate.Report) []page.Block {
 	if full.Judged() == 0 {
 		return []page.Block{page.Note{Text: unjudged}}
 	}
-	text := fmt.Sprintf("Seeing %s, its mean Dice over %s%s is", words(r, full), count(full.Judged(), "case"), lacking(full))
+	text := fmt.Sprintf("Seeing %s, its mean Dice over %s%s is", words(r, full), page.Count(full.Judged(), "case"), lacking(full))
 	for i, g := range full.Regions {
 		sep := ","
 		if i == 0 {
@@ -248,7 +239,7 @@ func summary(s validate.Summary, scale validate.Number) string {
 }
 
 func regionBars(r validate.Report) chart.Bars {
-	b := chart.Bars{Title: "Dice by what is there", Y: "%", Width: wide, Height: 360}
+	b := chart.Bars{Title: "Dice by what is there", Y: "%", Width: page.Wide, Height: 360}
 	for k, name := range r.Regions {
 		s := chart.Series{Name: name}
 		for _, c := range telling(r) {
@@ -288,7 +279,7 @@ func WriteSummary(w io.Writer, r *validate.Report) error {
 			t.Rows[i] = append([]string{name}, row[len(seen(*r)):]...)
 		}
 	}
-	if err := writeColumns(w, "", append([][]string{t.Head}, t.Rows...)); err != nil {
+	if err := t.Columns(w, ""); err != nil {
 		return err
 	}
 	if len(r.Regions) > 0 {
@@ -298,34 +289,5 @@ func WriteSummary(w io.Writer, r *validate.Report) error {
 		fmt.Fprintf(w, "\nWarning: %s.\n", warning)
 	}
 	_, err := fmt.Fprintf(w, "\nProtocol: %s.\n", r.Protocol)
-	return err
-}
-
-// writeColumns writes rows for a terminal, each after indent, the first column
-// aligned to the left and the others to the right.
-func writeColumns(w io.Writer, indent string, rows [][]string) error {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var b strings.Builder
-	for _, row := range rows {
-		line := indent
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i == 0 {
-				line += cell + pad
-			} else {
-				line += "  " + pad + cell
-			}
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -13,14 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/modality"
-	"github.com/lacuna-ml/lacuna/internal/chart"
 	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train"
@@ -86,16 +83,6 @@ func TestPolicyWords(t *testing.T) {
 		if got := policyWords(policy); got != want {
 			t.Errorf("%s: got %q, want %q", policy, got, want)
 		}
-	}
-}
-
-func TestColumnsLineUp(t *testing.T) {
-	var b bytes.Buffer
-	if err := writeColumns(&b, "  ", [][]string{{"seen", "a"}, {"é", "10.5"}, {"", "mean"}}); err != nil {
-		t.Fatal(err)
-	}
-	if want := "  seen     a\n  é     10.5\n        mean\n"; b.String() != want {
-		t.Errorf("got %q, want %q", b.String(), want)
 	}
 }
 
@@ -407,7 +394,7 @@ func TestPainter(t *testing.T) {
 		t.Error("a picture before its time")
 	}
 	for step := range int64(60) {
-		if err := r.Log(step+1, map[string]float64{metricTask: 1 / float64(step+1), metricImportance + "a": .5, metricImportance + "b": .5}); err != nil {
+		if err := r.Log(step+1, map[string]float64{MetricTask: 1 / float64(step+1), MetricImportance + "a": .5, MetricImportance + "b": .5}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -442,87 +429,6 @@ func TestPainter(t *testing.T) {
 	}
 }
 
-func TestMeanOfRuns(t *testing.T) {
-	c := courses{experiment: Experiment{Arms: []Arm{{Name: "a"}}}, runs: map[string][]*rundir.Metrics{}}
-	for _, lines := range []string{
-		"{\"step\":1,\"m\":1}\n{\"step\":3,\"m\":5}\n{\"step\":4,\"m\":9}\n",
-		"{\"step\":1,\"m\":3}\n{\"step\":2,\"m\":7}\n{\"step\":3,\"m\":5}\n",
-	} {
-		m, err := rundir.DecodeMetrics(strings.NewReader(lines))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.runs["a"] = append(c.runs["a"], m)
-	}
-	got := c.mean("a", "m", true)
-	r := math.Sqrt2 // of 1 and 3 the standard deviation is the root of 2
-	want := chart.Series{X: []float64{1, 3}, Y: []float64{2, 5}, Low: []float64{2 - r, 5}, High: []float64{2 + r, 5}}
-	if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); d != "" {
-		t.Error(d)
-	}
-	if got := c.mean("a", "m", false); got.Low != nil || len(got.Y) != 2 {
-		t.Errorf("without a band: %+v", got)
-	}
-	if got := c.mean("a", "other", true); len(got.Y) != 0 {
-		t.Errorf("of a metric that is not there: %+v", got)
-	}
-}
-
-func TestPublishedFiguresStandByThemselves(t *testing.T) {
-	ours, published := Grid{Title: "T", Head: []string{"rate", "MCKD", "published MCKD", "published UpperB"}, Rows: [][]string{{"5 %", "1", "2", "3"}}}.part()
-	if d := cmp.Diff([][]string{ours.Head, ours.Rows[0], published.Head, published.Rows[0]},
-		[][]string{{"rate", "MCKD"}, {"5 %", "1"}, {"rate", "MCKD", "UpperB"}, {"5 %", "2", "3"}}); d != "" {
-		t.Error(d)
-	}
-	for _, head := range [][]string{{"a", "b"}, {"a", "published b"}} {
-		if ours, published = (Grid{Head: head, Rows: [][]string{{"1", "2"}}}).part(); published.Rows != nil || len(ours.Head) != 2 {
-			t.Errorf("%v is parted: %v", head, published)
-		}
-	}
-}
-
-// TestDemoSaysWhatTheFiguresSay: its sentences follow from the table, whichever
-// way it falls.
-func TestDemoSaysWhatTheFiguresSay(t *testing.T) {
-	trials := func(wholePicture, rareSound, gain validate.Number) (list []Trial) {
-		for _, a := range NewDemo().Arms {
-			for seed := range 2 {
-				s := map[string]validate.Number{"image": 90, "audio": 80, "image+audio": 97 + validate.Number(seed)}
-				switch a.Name {
-				case demoWhole:
-					s["image"] = wholePicture
-				case demoRare:
-					s["audio"] = rareSound
-				case demoMCKD:
-					s["audio"] = rareSound + gain + validate.Number(seed)
-				}
-				list = append(list, Trial{Arm: a.Name, Seed: uint64(seed), Scores: Scores{"accuracy": s}})
-			}
-		}
-		return list
-	}
-	for _, tt := range []struct {
-		trials []Trial
-		want   []string
-	}{
-		{trials(60, 30, 10), []string{"60.0 % when the sound is taken away: it was never taught", "sound alone 30.0 %: too few sounds", "+10.5 points from the sound"}},
-		{trials(96, 79, -10), []string{"96.0 % when the sound is taken away: it does without", "79.0 %: those few sounds are enough", "-9.5 points from the sound"}},
-	} {
-		text := strings.Join(NewDemo().Tell(tt.trials).Notes, "\n")
-		for _, w := range tt.want {
-			if !strings.Contains(text, w) {
-				t.Errorf("it does not say %q:\n%s", w, text)
-			}
-		}
-	}
-}
-
-func TestWrap(t *testing.T) {
-	if got, want := wrap("a bb ccc  dddd é 10 % of", 6), "a bb\nccc\ndddd é\n10 %\nof"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 func TestReportOfARunThatWasStopped(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	s := Spec{Preset: "paper", Dataset: "gone"} // a data set that this program does not know
@@ -545,7 +451,7 @@ func TestReportOfARunThatWasStopped(t *testing.T) {
 		{1000, []string{"has not been judged yet", "lacuna train d --lr 2 --seed 1 --run"}},
 	} {
 		if tt.step > 0 {
-			if err := r.Log(tt.step, map[string]float64{metricTask: 1, metricLR: math.Inf(1), metricRate: math.NaN()}); err != nil {
+			if err := r.Log(tt.step, map[string]float64{MetricTask: 1, metricLR: math.Inf(1), metricRate: math.NaN()}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -141,9 +141,9 @@ func (e *SpecError) Error() string { return e.Err.Error() }
 // Unwrap returns what does not fit.
 func (e *SpecError) Unwrap() error { return e.Err }
 
-// settle checks the spec, and fills in what follows from the data, which must have
+// Settle checks the spec, and fills in what follows from the data, which must have
 // been opened with train. It may be called again.
-func (s *Spec) settle(ctx context.Context, d *Data) error {
+func (s *Spec) Settle(ctx context.Context, d *Data) error {
 	if s.Epochs > 0 && s.Train.Batch > 0 { // check refuses other batches
 		rows := int(d.Reader.Rows(split.Train))
 		if s.Train.Steps = s.Epochs * s.Train.PerEpoch(rows); s.Train.Steps == 0 {

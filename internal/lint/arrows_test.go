@@ -67,10 +67,11 @@ var arrows = map[string][]string{
 
 	"internal/atomicfile":    {},
 	"internal/chart":         {},
-	"internal/page":          {"internal/chart"},
+	"internal/experiment":    {"ingest/datasets", "ingest/modality", "internal/atomicfile", "internal/chart", "internal/lab", "internal/page", "internal/progress", "internal/version", "shards/split", "train", "train/distill", "train/engine", "train/meta", "train/rundir", "validate", "validate/metrics"},
+	"internal/page":          {"internal/atomicfile", "internal/chart"},
 	"internal/page/pagetest": {},
 	"internal/lint":          {},
-	"internal/lab":           {"*"}, // where the halves meet, for the commands
+	"internal/lab":           {"*"}, // where the halves meet, for experiments and commands
 	"internal/npy":           {},
 	"internal/progress":      {},
 	"internal/cli":           {"internal/version"},
@@ -80,12 +81,13 @@ var arrows = map[string][]string{
 	"cmd": {"*"}, // the only place where the halves meet
 }
 
-// only says which folders may import an outside module, each without those
-// below it.
+// only says which folders may import an outside module, or a package that the rule
+// "*" would open to all, each without those below it.
 var only = map[string][]string{
-	"github.com/apache/arrow-go":   {"shards"},
-	"github.com/ebitengine/purego": {"train/engine/opencl"},
-	"github.com/alecthomas/kong":   {"cmd/lacuna", "cmd/shards", "internal/cli", "internal/shardcli"},
+	"github.com/apache/arrow-go":    {"shards"},
+	"github.com/ebitengine/purego":  {"train/engine/opencl"},
+	module + "/internal/experiment": {"cmd/lacuna"}, // above internal/lab
+	"github.com/alecthomas/kong":    {"cmd/lacuna", "cmd/shards", "internal/cli", "internal/shardcli"},
 }
 
 func TestArrows(t *testing.T) {
@@ -173,10 +175,11 @@ var testKits = []string{
 	"train/models/avnet", "train/models/modeltest", "train/loss", "train/distill", "train/optim",
 }
 
-// inTests says what the tests of a folder may import besides: the example that a
-// user begins with shows both halves at once.
+// inTests says what the tests of a folder may import besides: of train, since the
+// example that a user begins with shows both halves at once.
 var inTests = map[string][]string{
-	"train": {"shards", "shards/split", "train/models/unet3d"},
+	"train":               {"shards", "shards/split", "train/models/unet3d"},
+	"internal/experiment": {"shards"}, // a manifest, for a preset
 }
 
 func longest(dir string) string {

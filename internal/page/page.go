@@ -6,6 +6,9 @@
 // [Table], [Figure], [Figures], [Pictures]. All text is escaped. The file forbids
 // the browser by its own content security policy to run or to fetch anything, so a
 // reader can open a report that came from elsewhere.
+//
+// What a page says it can say elsewhere too: [Table.Columns] is for a terminal,
+// and [Count], [Thousands] and [List] are the words of text.
 package page
 
 import (
@@ -19,6 +22,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/lacuna-ml/lacuna/internal/atomicfile"
 	"github.com/lacuna-ml/lacuna/internal/chart"
 )
 
@@ -83,6 +87,13 @@ type Figures []Figure
 // Pictures are images side by side, as many as there is room for.
 type Pictures []Picture
 
+// Wide and Half are widths of charts, in CSS pixels: of one that takes a page's
+// width, and of [Figures] two to a row.
+const (
+	Wide = 880
+	Half = 430
+)
+
 // Picture is an image with what is said of it.
 type Picture struct {
 	PNG     []byte
@@ -123,6 +134,15 @@ func Write(w io.Writer, p Page) error {
 		return fmt.Errorf("page: %w", err)
 	}
 	return nil
+}
+
+// WriteFile writes the page to a file, whole or not at all.
+func WriteFile(path string, p Page) error {
+	var b bytes.Buffer
+	if err := Write(&b, p); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return atomicfile.WriteFile(path, b.Bytes(), 0o666)
 }
 
 // part is a section as the template takes it.

@@ -152,6 +152,28 @@ func TestNumeric(t *testing.T) {
 	}
 }
 
+func TestColumnsLineUp(t *testing.T) {
+	var b bytes.Buffer
+	if err := (page.Table{Head: []string{"seen", "a"}, Rows: [][]string{{"é", "10.5"}, {"", "mean"}}}).Columns(&b, "  "); err != nil {
+		t.Fatal(err)
+	}
+	if want := "  seen     a\n  é     10.5\n        mean\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+func TestWords(t *testing.T) {
+	for got, want := range map[string]string{
+		page.Count(1, "step"): "1 step", page.Count(0, "step"): "0 steps", page.Count(2000, "step"): "2,000 steps",
+		page.Thousands(999): "999", page.Thousands(1234567): "1,234,567",
+		page.List(nil): "", page.List([]string{"a"}): "a", page.List([]string{"a", "b"}): "a and b", page.List([]string{"a", "b", "c"}): "a, b and c",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for _, tc := range []struct {
 		name, want string

@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"encoding/json"
@@ -13,6 +13,7 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/modality"
 	"github.com/lacuna-ml/lacuna/internal/chart"
+	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/shards"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train/rundir"
@@ -74,7 +75,7 @@ func TestExperimentsFitTheirData(t *testing.T) {
 			x := xs[0].Plan()
 			configs := map[string]string{}
 			for _, a := range x.Arms {
-				s, err := Preset("", d, &shards.Manifest{Splits: []shards.SplitInfo{{Split: split.Train, Samples: 900}}})
+				s, err := lab.Preset("", d, &shards.Manifest{Splits: []shards.SplitInfo{{Split: split.Train, Samples: 900}}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -145,16 +146,16 @@ func TestArmsKeepTheirColours(t *testing.T) {
 
 // The id of a protocol tells apart whatever decides the figures.
 func TestProtocolNamesWhatDecides(t *testing.T) {
-	d := &Data{Set: datasets.Dataset{Name: "avdigits", Task: datasets.Classification}, Manifest: &shards.Manifest{
+	d := &lab.Data{Set: datasets.Dataset{Name: "avdigits", Task: datasets.Classification}, Manifest: &shards.Manifest{
 		ID: "0123456789abcdef", Definitions: []string{"smil/1"}, Splits: []shards.SplitInfo{{Split: split.Train, Samples: 900}},
 	}}
-	for want, change := range map[string]func(*Spec){
-		"p/1, smil/1, manifest 0123456789ab":              func(*Spec) {},
-		"p/1, 1 epoch, smil/1, manifest 0123456789ab":     func(s *Spec) { s.Epochs = 1 },
-		"p/1, 2,000 steps, smil/1, manifest 0123456789ab": func(s *Spec) { s.Epochs, s.Train.Steps = 0, 2000 },
-		"p/1, preset best, smil/1, manifest 0123456789ab": func(s *Spec) { s.Preset = "best" },
+	for want, change := range map[string]func(*lab.Spec){
+		"p/1, smil/1, manifest 0123456789ab":              func(*lab.Spec) {},
+		"p/1, 1 epoch, smil/1, manifest 0123456789ab":     func(s *lab.Spec) { s.Epochs = 1 },
+		"p/1, 2,000 steps, smil/1, manifest 0123456789ab": func(s *lab.Spec) { s.Epochs, s.Train.Steps = 0, 2000 },
+		"p/1, preset best, smil/1, manifest 0123456789ab": func(s *lab.Spec) { s.Preset = "best" },
 	} {
-		s, err := Preset("", d.Set, d.Manifest)
+		s, err := lab.Preset("", d.Set, d.Manifest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +167,7 @@ func TestProtocolNamesWhatDecides(t *testing.T) {
 		}
 	}
 	d.Set = datasets.Dataset{Name: "brats", Task: datasets.Segmentation}
-	s, err := Preset("", d.Set, d.Manifest)
+	s, err := lab.Preset("", d.Set, d.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/lacuna-ml/lacuna/internal/atomicfile"
 	"github.com/lacuna-ml/lacuna/internal/chart"
+	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/internal/version"
 )
@@ -48,7 +49,7 @@ func (b Bench) Write(dir string, outcomes []Outcome) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return md.Bytes(), writePage(filepath.Join(dir, ReportName), p)
+	return md.Bytes(), page.WriteFile(filepath.Join(dir, lab.ReportName), p)
 }
 
 func writePlots(dir string, o Outcome) error {
@@ -79,18 +80,18 @@ func (b Bench) page(outcomes []Outcome) (page.Page, error) {
 		}
 		p.Sections = append(p.Sections, o.sections()...)
 	}
-	s, info, err := SpecOf(outcomes[0].Trials[0].dir)
+	s, info, err := lab.SpecOf(outcomes[0].Trials[0].dir)
 	if err != nil {
 		return p, err
 	}
 	from := outcomes[0].Origin
-	p.Title = "Experiment " + list(titles)
-	p.Subtitle = fmt.Sprintf("%s on %s. The last checkpoint of each is its model; the test split was opened once it was there.", count(len(runs), "run"), s.Dataset)
+	p.Title = "Experiment " + page.List(titles)
+	p.Subtitle = fmt.Sprintf("%s on %s. The last checkpoint of each is its model; the test split was opened once it was there.", page.Count(len(runs), "run"), s.Dataset)
 	p.Facts = []page.Fact{
-		{Name: "Data set", Value: s.Dataset}, {Name: "Preset", Value: s.Preset}, {Name: "Network", Value: network(s, info)},
+		{Name: "Data set", Value: s.Dataset}, {Name: "Preset", Value: s.Preset}, {Name: "Network", Value: lab.Network(s, info)},
 		{Name: "Each run", Value: from.length()}, {Name: "From", Value: from.seeds()},
 		{Name: "Device", Value: from.Device}, {Name: "Program", Value: from.Program},
-		{Name: "Manifest of the data", Value: short(from.Manifest)}, {Name: "Preprocessing", Value: strings.Join(from.Definitions, ", ")},
+		{Name: "Manifest of the data", Value: fmt.Sprintf("%.12s", from.Manifest)}, {Name: "Preprocessing", Value: strings.Join(from.Definitions, ", ")},
 	}
 	if b.Command != "" {
 		p.Sections = append(p.Sections, page.Section{Title: "How it was made", Blocks: []page.Block{page.Code(b.Command),

@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/internal/chart"
+	"github.com/lacuna-ml/lacuna/internal/lab"
+	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/train/rundir"
 	"github.com/lacuna-ml/lacuna/validate/metrics"
 )
@@ -52,7 +54,7 @@ func (t Table2) plots(trials []Trial) []plot {
 	score := func(arm, combo string) []float64 { return Of(trials, arm, "accuracy", combo) }
 	list := []chart.Series{{Name: "LowerB"}, {Name: "no distillation"}, {Name: "MCKD"}, {Name: "UpperB"}}
 	shaspec, mckd := chart.Series{Name: "published ShaSpec"}, chart.Series{Name: "published MCKD"}
-	c := chart.Bars{Title: fmt.Sprintf("Test on %s alone (UpperB: on both)", t.Always), X: t.Rare + " in training", Y: "accuracy, %", Points: true, Width: wide, Height: 380}
+	c := chart.Bars{Title: fmt.Sprintf("Test on %s alone (UpperB: on both)", t.Always), X: t.Rare + " in training", Y: "accuracy, %", Points: true, Width: page.Wide, Height: 380}
 	for i, r := range rates {
 		c.Labels = append(c.Labels, fmt.Sprintf("%d %%", r))
 		addScore(&list[0], score("lower", t.Always))
@@ -70,7 +72,7 @@ func (s Sweep) plots(trials []Trial) []plot {
 	var list []plot
 	for _, on := range s.views() {
 		for _, m := range Measures(trials) {
-			c := chart.Bars{Title: titled(m) + ", " + on, X: s.What, Y: "%", Points: true, Labels: s.Labels, Series: make([]chart.Series, 1), Width: wide, Height: high}
+			c := chart.Bars{Title: titled(m) + ", " + on, X: s.What, Y: "%", Points: true, Labels: s.Labels, Series: make([]chart.Series, 1), Width: page.Wide, Height: 300}
 			for _, v := range s.scores(trials, on, m) {
 				addScore(&c.Series[0], v)
 			}
@@ -92,7 +94,7 @@ func (s Sweep) plots(trials []Trial) []plot {
 func (t Table1) plots(trials []Trial) []plot {
 	var list []plot
 	for _, m := range Measures(trials) {
-		c := chart.Bars{Title: m, Y: "%", Points: true, Series: []chart.Series{{Name: "no distillation"}, {Name: "MCKD"}}, Width: wide, Height: 380}
+		c := chart.Bars{Title: m, Y: "%", Points: true, Series: []chart.Series{{Name: "no distillation"}, {Name: "MCKD"}}, Width: page.Wide, Height: 380}
 		for combo := range t.Set.Combos() {
 			name := t.Set.Format(combo)
 			c.Labels = append(c.Labels, name)
@@ -185,7 +187,7 @@ func (c courses) mean(arm, metric string, band bool) chart.Series {
 func (c courses) plots() []plot {
 	var list []plot
 	draw := func(name, title, y, metric, caption string, band bool) {
-		l := chart.Lines{Title: title, X: "step", Y: y, Width: half, Height: 280}
+		l := chart.Lines{Title: title, X: "step", Y: y, Width: page.Half, Height: 280}
 		some := false
 		for i, a := range c.experiment.Arms {
 			s := c.mean(a.Name, metric, band)
@@ -202,14 +204,14 @@ func (c courses) plots() []plot {
 		}
 	}
 	for _, m := range c.modalities {
-		draw("importance-"+m, "Importance of "+m, "weight", metricImportance+m, "", true)
-		draw("u-"+m, "Raw importance of "+m, "u", metricRaw+m, "", true)
+		draw("importance-"+m, "Importance of "+m, "weight", lab.MetricImportance+m, "", true)
+		draw("u-"+m, "Raw importance of "+m, "u", lab.MetricRaw+m, "", true)
 	}
-	draw("loss-train", "Training loss", "loss of the task", metricTask, "Means over a fortieth of the run, and the steps themselves, faint.", false)
-	draw("loss-held-out", "Held-out loss (selects nothing)", "loss of the task", metricHeldOut, "No checkpoint was chosen by it: the last one is the model.", true)
+	draw("loss-train", "Training loss", "loss of the task", lab.MetricTask, "Means over a fortieth of the run, and the steps themselves, faint.", false)
+	draw("loss-held-out", "Held-out loss (selects nothing)", "loss of the task", lab.MetricHeldOut, "No checkpoint was chosen by it: the last one is the model.", true)
 	for _, m := range c.modalities {
-		draw("generated-l1-"+m, "Stand-in for "+m+": distance", "L1, summed over the feature", metricL1+m, "Held-out samples that have everything: the feature of "+m+" against the mean of the others', which stands in for it when it is missing.", true)
-		draw("generated-cosine-"+m, "Stand-in for "+m+": direction", "cosine", metricCosine+m, "1 is the same direction.", true)
+		draw("generated-l1-"+m, "Stand-in for "+m+": distance", "L1, summed over the feature", lab.MetricL1+m, "Held-out samples that have everything: the feature of "+m+" against the mean of the others', which stands in for it when it is missing.", true)
+		draw("generated-cosine-"+m, "Stand-in for "+m+": direction", "cosine", lab.MetricCosine+m, "1 is the same direction.", true)
 	}
 	return list
 }

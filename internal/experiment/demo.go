@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/internal/chart"
+	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train"
@@ -45,13 +46,13 @@ func NewDemo() Demo {
 	}}
 	const rare = "rate:audio=20"
 	d.add(demoWhole, "whole pairs", undistilled)
-	d.add(demoDrop, "whole pairs, parts hidden at random", func(s *Spec) { undistilled(s); s.Train.Drop = train.DropRandom })
-	d.add(demoRare, "sound in 1 pair of 5", func(s *Spec) { undistilled(s); s.Missing = rare })
-	d.add(demoMCKD, "sound in 1 pair of 5, distilled (MCKD)", func(s *Spec) { s.Missing = rare })
+	d.add(demoDrop, "whole pairs, parts hidden at random", func(s *lab.Spec) { undistilled(s); s.Train.Drop = train.DropRandom })
+	d.add(demoRare, "sound in 1 pair of 5", func(s *lab.Spec) { undistilled(s); s.Missing = rare })
+	d.add(demoMCKD, "sound in 1 pair of 5, distilled (MCKD)", func(s *lab.Spec) { s.Missing = rare })
 	return d
 }
 
-func (d *Demo) add(name, label string, change func(*Spec)) {
+func (d *Demo) add(name, label string, change func(*lab.Spec)) {
 	a := Arm{Name: name, Change: change}
 	for _, c := range demoCombos {
 		a.Combos = append(a.Combos, c[0])
@@ -119,7 +120,7 @@ func gain(a, b []float64, of string) string {
 
 // plots draws the table.
 func (d Demo) plots(trials []Trial) []plot {
-	c := chart.Bars{Title: "Test digits told right", Y: "%", Width: wide, Height: 340}
+	c := chart.Bars{Title: "Test digits told right", Y: "%", Width: page.Wide, Height: 340}
 	for i, a := range d.Arms {
 		s := chart.Series{Name: d.labels[i]}
 		for _, combo := range demoCombos {
@@ -143,11 +144,13 @@ func (b Bench) taught(dir string) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			v = append(v, curves{metrics: m}.last(metricImportance+c[0]))
+			if weights := m.Series(lab.MetricImportance + c[0]).Values; len(weights) > 0 {
+				v = append(v, weights[len(weights)-1])
+			}
 		}
 		parts = append(parts, fmt.Sprintf("%s %.2f", c[1], mean(v)))
 	}
-	return list(parts), nil
+	return page.List(parts), nil
 }
 
 // Demonstrate writes the demo's page to dir, where its runs are, and tells w what
@@ -158,7 +161,7 @@ func (b Bench) Demonstrate(dir string, o Outcome, w io.Writer) error {
 		return err
 	}
 	shown := filepath.Join(dir, o.Experiment.Name, runName(DemoShown, 1))
-	g, err := readGallery(filepath.Join(shown, split.Test.String()))
+	examples, err := lab.Examples(filepath.Join(shown, split.Test.String()))
 	if err != nil {
 		return err
 	}
@@ -173,22 +176,22 @@ func (b Bench) Demonstrate(dir string, o Outcome, w io.Writer) error {
 	p.Subtitle = "Written and spoken digits, made from a seed, and four ways of training on them: what becomes of a network when a part is missing."
 	p.Sections = []page.Section{
 		p.Sections[0],
-		{Title: "Examples", Blocks: append([]page.Block{page.Text("From the first run that was distilled, with sound in one training pair in five.")}, g.blocks()...)},
+		{Title: "Examples", Blocks: append([]page.Block{page.Text("From the first run that was distilled, with sound in one training pair in five.")}, examples...)},
 		{Title: "How training went", Blocks: p.Sections[1].Blocks},
 		{Title: "What next", Blocks: []page.Block{page.Code(demoNext(dir, shown))}},
 		{Title: "How it was made", Blocks: []page.Block{page.Code(b.Command), page.Text("The same command makes the same figures, on any number of cores. Each run has a folder of its own, with its checkpoint and a report.")}},
 	}
-	if err := writePage(filepath.Join(dir, ReportName), p); err != nil {
+	if err := page.WriteFile(filepath.Join(dir, lab.ReportName), p); err != nil {
 		return err
 	}
-	return demoSummary(w, o, filepath.Join(dir, ReportName))
+	return demoSummary(w, o, filepath.Join(dir, lab.ReportName))
 }
 
 // demoNext are commands that go on from the demo.
 func demoNext(dir, shown string) string {
 	return strings.Join([]string{
-		"# one of its runs, by itself\n" + filepath.Join(shown, ReportName),
-		"# train on the same digits as you like: lacuna train --help\nlacuna train " + quote(filepath.Join(dir, "avdigits")) + " --missing rate:image=10 --run runs/mine\nlacuna validate runs/mine",
+		"# one of its runs, by itself\n" + filepath.Join(shown, lab.ReportName),
+		"# train on the same digits as you like: lacuna train --help\nlacuna train " + lab.CommandLine([]string{filepath.Join(dir, "avdigits")}) + " --missing rate:image=10 --run runs/mine\nlacuna validate runs/mine",
 		"# synthetic brain tumours, four contrasts, 15 combinations\nlacuna ingest phantom --out data/phantom\nlacuna train data/phantom/brats --steps 300\nlacuna validate runs/brats",
 		"# real digits, and the published table\nlacuna ingest avdigits --in audio=FSDD --in images=MNIST --pairing paper --out data/av\nlacuna experiment table2 data/av",
 	}, "\n\n")
@@ -200,7 +203,7 @@ func demoSummary(w io.Writer, o Outcome, file string) error {
 	if _, err := fmt.Fprintf(w, "%s:\n\n", g.Title); err != nil {
 		return err
 	}
-	if err := writeColumns(w, "  ", append([][]string{g.Head}, g.Rows...)); err != nil {
+	if err := (page.Table{Head: g.Head, Rows: g.Rows}).Columns(w, "  "); err != nil {
 		return err
 	}
 	for _, n := range o.Notes {

@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/ingest/modality"
+	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/train/distill"
 	"github.com/lacuna-ml/lacuna/train/meta"
 )
@@ -79,13 +80,13 @@ func table2(name, rare, always string, p Published) Table2 {
 	}
 	both := "image+audio"
 	t.Arms = append(t.Arms,
-		Arm{"lower", func(s *Spec) { undistilled(s); s.Only = []string{always} }, []string{always}},
+		Arm{"lower", func(s *lab.Spec) { undistilled(s); s.Only = []string{always} }, []string{always}},
 		Arm{"upper", undistilled, []string{both}})
 	for _, r := range rates {
 		hide := fmt.Sprintf("rate:%s=%d", rare, r)
 		t.Arms = append(t.Arms,
-			Arm{armName(r, false), func(s *Spec) { undistilled(s); s.Missing = hide }, []string{always, both}},
-			Arm{armName(r, true), func(s *Spec) { s.Missing = hide }, []string{always, both}})
+			Arm{armName(r, false), func(s *lab.Spec) { undistilled(s); s.Missing = hide }, []string{always, both}},
+			Arm{armName(r, true), func(s *lab.Spec) { s.Missing = hide }, []string{always, both}})
 	}
 	return t
 }
@@ -116,7 +117,7 @@ func Activations(d datasets.Dataset) Sweep {
 		Notes: []string{"In the loss only ratios of weights count, so that softmax is the exponential of the raw importances: its normaliser cancels."},
 	}, What: "activation"}
 	for _, a := range []string{distill.Softmax, distill.Sigmoid, distill.ReLU, distill.Raw} {
-		s.add(a, func(p *Spec) { p.Train.Distill.Activation = a })
+		s.add(a, func(p *lab.Spec) { p.Train.Distill.Activation = a })
 	}
 	if d.Name == brats {
 		s.Alone = "flair+t1+t1ce"
@@ -141,14 +142,14 @@ func Alphas(d datasets.Dataset) Sweep {
 	}
 	s.add("0", undistilled)
 	for _, a := range []float64{.01, .1, .5, 1} {
-		s.add(fmt.Sprintf("%g L1", a), func(p *Spec) { p.Train.Distill.Alpha = a })
+		s.add(fmt.Sprintf("%g L1", a), func(p *lab.Spec) { p.Train.Distill.Alpha = a })
 	}
-	s.add("0.1 L2", func(p *Spec) { p.Train.Distill.Alpha, p.Train.Distill.L2 = .1, true })
+	s.add("0.1 L2", func(p *lab.Spec) { p.Train.Distill.Alpha, p.Train.Distill.L2 = .1, true })
 	return s
 }
 
 // undistilled turns distillation off, and what serves it alone.
-func undistilled(s *Spec) { s.Train.Distill.Alpha, s.Train.Meta.Kind = 0, meta.Off }
+func undistilled(s *lab.Spec) { s.Train.Distill.Alpha, s.Train.Meta.Kind = 0, meta.Off }
 
 // Importances compares ways of learning importances. Those of all levels are for
 // the networks of volumes, which have several.
@@ -164,19 +165,19 @@ func Importances(d datasets.Dataset) Sweep {
 	if d.Name == brats {
 		s.Notes = []string{"Published as a plot alone: T1c above FLAIR above T1 and T2."}
 	}
-	s.add("off, equal weights", func(p *Spec) {
+	s.add("off, equal weights", func(p *lab.Spec) {
 		p.Train.Distill.Activation = distill.Softmax
 		p.Train.Distill.Clamp = 1
 		p.Train.Meta.Kind = meta.Off
 	})
-	s.add("gate", func(p *Spec) { p.Train.Meta.Kind = meta.Gate })
+	s.add("gate", func(p *lab.Spec) { p.Train.Meta.Kind = meta.Gate })
 	if levels {
-		s.add("gate at every level", func(p *Spec) { p.Train.Meta.Kind, p.Train.Meta.Skips = meta.Gate, true })
+		s.add("gate at every level", func(p *lab.Spec) { p.Train.Meta.Kind, p.Train.Meta.Skips = meta.Gate, true })
 	}
-	s.add("bilevel", func(p *Spec) { p.Train.Meta.Kind = meta.Bilevel })
-	s.add("leave-out", func(p *Spec) { p.Train.Meta.Kind = meta.LeaveOut })
+	s.add("bilevel", func(p *lab.Spec) { p.Train.Meta.Kind = meta.Bilevel })
+	s.add("leave-out", func(p *lab.Spec) { p.Train.Meta.Kind = meta.LeaveOut })
 	if levels {
-		s.add("leave-out, all levels", func(p *Spec) { p.Train.Meta.Kind, p.Train.DistillSkips = meta.LeaveOut, true })
+		s.add("leave-out, all levels", func(p *lab.Spec) { p.Train.Meta.Kind, p.Train.DistillSkips = meta.LeaveOut, true })
 		s.Arms[len(s.Arms)-1].Name += "-distilled"
 		s.Notes = append(s.Notes, "All levels: the features of every level are distilled, not of the bottom alone.")
 	}
@@ -184,7 +185,7 @@ func Importances(d datasets.Dataset) Sweep {
 }
 
 // add adds an arm. Its label must be short enough for an axis.
-func (s *Sweep) add(label string, change func(*Spec)) {
+func (s *Sweep) add(label string, change func(*lab.Spec)) {
 	s.Labels = append(s.Labels, label)
 	name := strings.NewReplacer(" ", "-", ",", "").Replace(label)
 	s.Arms = append(s.Arms, Arm{Name: s.Name + "-" + name, Change: change})
@@ -207,6 +208,6 @@ func NewTable1(d datasets.Dataset) Table1 {
 			"Of the published table: two of its printed improvements are slips (ET of T1+T2 is 6.26 %, TC of T1c 4.23 %), and its p-values come out only if the average row counts as a sixteenth sample.",
 		}
 	}
-	t.Arms = []Arm{{Name: "plain", Change: undistilled}, {Name: "mckd", Change: func(*Spec) {}}}
+	t.Arms = []Arm{{Name: "plain", Change: undistilled}, {Name: "mckd", Change: func(*lab.Spec) {}}}
 	return t
 }

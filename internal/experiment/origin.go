@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
+	"github.com/lacuna-ml/lacuna/internal/lab"
+	"github.com/lacuna-ml/lacuna/internal/page"
 	"github.com/lacuna-ml/lacuna/internal/version"
 	"github.com/lacuna-ml/lacuna/train/rundir"
 )
@@ -28,8 +30,8 @@ type Origin struct {
 }
 
 // newOrigin is that of runs, given the configuration of one of them.
-func newOrigin(protocol string, s Spec, info rundir.Info, d *Data, seeds int) (Origin, error) {
-	preset, err := Preset(s.Preset, d.Set, d.Manifest)
+func newOrigin(protocol string, s lab.Spec, info rundir.Info, d *lab.Data, seeds int) (Origin, error) {
+	preset, err := lab.Preset(s.Preset, d.Set, d.Manifest)
 	if err != nil {
 		return Origin{}, err
 	}
@@ -39,15 +41,15 @@ func newOrigin(protocol string, s Spec, info rundir.Info, d *Data, seeds int) (O
 	}
 	switch {
 	case s.Epochs != preset.Epochs && s.Epochs > 0:
-		id = append(id, count(s.Epochs, "epoch"))
+		id = append(id, page.Count(s.Epochs, "epoch"))
 	case s.Epochs == 0 && (preset.Epochs > 0 || s.Train.Steps != preset.Train.Steps):
-		id = append(id, count(s.Train.Steps, "step"))
+		id = append(id, page.Count(s.Train.Steps, "step"))
 	}
 	if d.Set.Task == datasets.Classification { // volumes have too many to name
 		id = append(id, d.Manifest.Definitions...)
 	}
 	o := Origin{
-		Protocol: strings.Join(append(id, "manifest "+short(d.Manifest.ID)), ", "),
+		Protocol: strings.Join(append(id, fmt.Sprintf("manifest %.12s", d.Manifest.ID)), ", "),
 		Dataset:  s.Dataset, Manifest: d.Manifest.ID, Definitions: d.Manifest.Definitions,
 		Preset: s.Preset, Epochs: s.Epochs, Steps: s.Train.Steps, Batch: s.Train.Batch, Seeds: seeds, Program: "lacuna " + version.Version,
 	}
@@ -59,9 +61,9 @@ func newOrigin(protocol string, s Spec, info rundir.Info, d *Data, seeds int) (O
 
 // length says how long each run is.
 func (o Origin) length() string {
-	steps := count(o.Steps, "step") + " of " + count(o.Batch, "sample")
+	steps := page.Count(o.Steps, "step") + " of " + page.Count(o.Batch, "sample")
 	if o.Epochs > 0 {
-		return count(o.Epochs, "epoch") + ", " + steps
+		return page.Count(o.Epochs, "epoch") + ", " + steps
 	}
 	return steps
 }
@@ -76,7 +78,7 @@ func (o Origin) seeds() string {
 
 // String is a line about it.
 func (o Origin) String() string {
-	return fmt.Sprintf("data %s (manifest %s; %s); preset %s; %s each; %s; %s; %s", o.Dataset, short(o.Manifest),
+	return fmt.Sprintf("data %s (manifest %.12s; %s); preset %s; %s each; %s; %s; %s", o.Dataset, o.Manifest,
 		strings.Join(o.Definitions, ", "), o.Preset, o.length(), o.seeds(), o.Device, o.Program)
 }
 

@@ -1,4 +1,4 @@
-package lab
+package experiment
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/lacuna-ml/lacuna/ingest/datasets"
 	"github.com/lacuna-ml/lacuna/internal/atomicfile"
+	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/internal/progress"
 	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train/engine"
@@ -38,7 +39,7 @@ type Experiment struct {
 // Arm is one way of training.
 type Arm struct {
 	Name   string // of its runs' folders: "audio10-mckd"
-	Change func(*Spec)
+	Change func(*lab.Spec)
 	Combos []string // what it is judged on
 }
 
@@ -79,9 +80,9 @@ type Bench struct {
 	Open     func() (engine.Engine, error)
 	Talk     io.Writer
 	Now      func() time.Time
-	Change   func(*Spec) // of every arm, before its own; may be nil
-	Watch    bool        // looks at held-out samples, for curves
-	Command  string      // what began it, for the report
+	Change   func(*lab.Spec) // of every arm, before its own; may be nil
+	Watch    bool            // looks at held-out samples, for curves
+	Command  string          // what began it, for the report
 }
 
 // runName is the folder of an arm's run from a seed.
@@ -94,14 +95,14 @@ const trialName = "trial.json"
 type job struct {
 	arm  Arm
 	seed uint64
-	spec Spec
+	spec lab.Spec
 	dir  string
 }
 
 // jobs lists the trials of an experiment, all arms of one seed after another, so
 // that an interrupted one has some seeds whole.
 func (b Bench) jobs(ctx context.Context, x Experiment) ([]job, error) {
-	d, err := Open(b.Data, b.Registry, split.Train)
+	d, err := lab.Open(b.Data, b.Registry, split.Train)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (b Bench) jobs(ctx context.Context, x Experiment) ([]job, error) {
 	var jobs []job
 	for seed := range b.Seeds {
 		for _, arm := range x.Arms {
-			s, err := Preset(b.Preset, d.Set, d.Manifest)
+			s, err := lab.Preset(b.Preset, d.Set, d.Manifest)
 			if err != nil {
 				return nil, err
 			}
@@ -118,7 +119,7 @@ func (b Bench) jobs(ctx context.Context, x Experiment) ([]job, error) {
 				b.Change(&s)
 			}
 			arm.Change(&s)
-			if err := s.settle(ctx, d); err != nil {
+			if err := s.Settle(ctx, d); err != nil {
 				return nil, err
 			}
 			jobs = append(jobs, job{arm, s.Train.Seed, s, filepath.Join(b.Dir, runName(arm.Name, s.Train.Seed))})
@@ -203,11 +204,11 @@ func (b Bench) tell(x Teller, trials []Trial) (Outcome, error) {
 	if p, ok := x.(plotter); ok {
 		o.plots = p.plots(trials)
 	}
-	s, info, err := SpecOf(trials[0].dir)
+	s, info, err := lab.SpecOf(trials[0].dir)
 	if err != nil {
 		return o, err
 	}
-	d, err := Open(b.Data, b.Registry, split.Train)
+	d, err := lab.Open(b.Data, b.Registry, split.Train)
 	if err != nil {
 		return o, err
 	}
@@ -278,7 +279,7 @@ func (b Bench) run(ctx context.Context, what string, jobs []job) ([]Trial, error
 // had reads the trial of a job that is done, and errs where the folder has a run
 // of another configuration.
 func (b Bench) had(j job, t *Trial) (done bool, err error) {
-	s, _, err := SpecOf(j.dir)
+	s, _, err := lab.SpecOf(j.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -314,17 +315,17 @@ func (b Bench) trial(ctx context.Context, j job) (Trial, error) {
 	}
 	defer e.Close()
 	dir := j.dir
-	run := &Job{Registry: b.Registry, Data: b.Data, Dir: dir, Engine: e, Talk: io.Discard, Quiet: true, Now: b.Now, Every: time.Minute,
+	run := &lab.Job{Registry: b.Registry, Data: b.Data, Dir: dir, Engine: e, Talk: io.Discard, Quiet: true, Now: b.Now, Every: time.Minute,
 		Watch: b.Watch, Command: b.Command}
 	if _, err = rundir.ReadInfo(dir); errors.Is(err, fs.ErrNotExist) {
-		_, err = run.New(ctx, func(*Data) (Spec, error) { return j.spec, nil })
+		_, err = run.New(ctx, func(*lab.Data) (lab.Spec, error) { return j.spec, nil })
 	} else if err == nil {
 		_, err = run.Resume(ctx) // makes no step where all are done
 	}
 	if err != nil {
 		return t, err
 	}
-	r, err := Judge{Registry: b.Registry, Engine: e, Dir: dir, Split: split.Test, Combos: j.arm.Combos}.Run(ctx)
+	r, err := lab.Judge{Registry: b.Registry, Engine: e, Dir: dir, Split: split.Test, Combos: j.arm.Combos}.Run(ctx)
 	if err != nil {
 		return t, err
 	}
@@ -332,7 +333,7 @@ func (b Bench) trial(ctx context.Context, j job) (Trial, error) {
 	if err != nil {
 		return t, err
 	}
-	if err := errors.Join(WriteTables(filepath.Join(dir, split.Test.String()), r), WriteReport(dir, b.Registry)); err != nil {
+	if err := errors.Join(lab.WriteTables(filepath.Join(dir, split.Test.String()), r), lab.WriteReport(dir, b.Registry)); err != nil {
 		return t, err
 	}
 	t.Spec, t.Scores = info.Config, scores(r)
