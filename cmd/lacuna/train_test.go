@@ -397,7 +397,17 @@ func TestMovedData(t *testing.T) {
 	if strings.Contains(stderr, "report.html") {
 		t.Errorf("the page has not what is elsewhere: %s", stderr)
 	}
-	want(t, cli.Good, "train", now, "--resume", "--run", runDir, "--quiet")
+	if _, stderr := want(t, cli.Good, "train", now, "--resume", "--run", runDir, "--quiet", "--workers", "3"); strings.Contains(stderr, "bits") {
+		t.Errorf("another number of workers changes no bit: %s", stderr)
+	}
+	info := filepath.Join(runDir, "run.json")
+	elsewhere := strings.Replace(readText(t, runDir, "run.json"), `"device": "`, `"device": "another `, 1)
+	if err := os.WriteFile(info, []byte(elsewhere), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr := want(t, cli.Good, "train", "--resume", "--run", runDir, "--quiet"); !strings.Contains(stderr, "on another cpu") || !strings.Contains(stderr, "other bits") {
+		t.Errorf("resumed on another device: %s", stderr)
+	}
 	if _, stderr := want(t, cli.Good, "validate", runDir); !strings.Contains(stderr, "report.html") {
 		t.Errorf("where is the page? %s", stderr)
 	}

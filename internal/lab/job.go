@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,6 +144,15 @@ func (j *Job) start() rundir.Start {
 	return rundir.Start{At: j.Now().UTC().Truncate(time.Second), Tool: "lacuna " + version.Version, Device: j.Engine.Name()}
 }
 
+// sameBits reports whether two starts of a run compute the same bits: the number of
+// workers does not matter.
+func sameBits(a, b rundir.Start) bool {
+	return a.Tool == b.Tool && ofWorkers.ReplaceAllString(a.Device, "") == ofWorkers.ReplaceAllString(b.Device, "")
+}
+
+// ofWorkers is the end of a CPU's name.
+var ofWorkers = regexp.MustCompile(`, \d+ workers?$`)
+
 // Resume goes on with a run from its last checkpoint.
 func (j *Job) Resume(ctx context.Context) (train.State, error) {
 	r, err := rundir.Open(j.Dir)
@@ -195,6 +205,10 @@ func (j *Job) again(ctx context.Context, r *rundir.Run, d *Data) (s Spec, t *tra
 			return s, nil, fmt.Errorf("%s: %w", origin.Path, err)
 		}
 		at = c.State.Step
+		if first, now := r.Info().Starts[0], j.start(); !sameBits(first, now) {
+			fmt.Fprintf(j.Talk, "the run was begun by %s on %s: going on by %s on %s, it ends with other bits than it would have\n",
+				first.Tool, first.Device, now.Tool, now.Device)
+		}
 	}
 	abs, err := filepath.Abs(j.Data)
 	if err != nil {

@@ -295,7 +295,7 @@ func (a account) made() page.Section {
 	if len(a.info.Starts) > 1 {
 		t := page.Table{Caption: "It was stopped, and went on from a checkpoint: bit for bit.", Head: []string{"started", "after step", "program", "device"}}
 		for _, st := range a.info.Starts {
-			if first := a.info.Starts[0]; st.Device != first.Device || st.Tool != first.Tool {
+			if !sameBits(a.info.Starts[0], st) {
 				t.Caption = "It was stopped, and went on from a checkpoint on another device or with another program: without that, its figures would differ a little."
 			}
 			t.Rows = append(t.Rows, []string{st.At.UTC().Format("2006-01-02 15:04:05"), strconv.FormatInt(max(st.Step, 0), 10), st.Tool, st.Device})

@@ -64,14 +64,15 @@ func TestAgain(t *testing.T) {
 }
 
 func TestReportSaysBitForBitOnlyOfOneDevice(t *testing.T) {
-	for device, want := range map[string]bool{"cpu": true, "opencl": false} {
-		a := account{info: rundir.Info{Starts: []rundir.Start{{Tool: "t", Device: "cpu"}, {Tool: "t", Device: device}}}}
+	const first = "cpu, AVX-512, 2 workers"
+	for device, want := range map[string]bool{first: true, "cpu, AVX-512, 1 worker": true, "cpu, AVX2, 2 workers": false, "opencl": false} {
+		a := account{info: rundir.Info{Starts: []rundir.Start{{Tool: "t", Device: first}, {Tool: "t", Device: device}}}}
 		var b bytes.Buffer
 		if err := page.Write(&b, page.Page{Sections: []page.Section{a.made()}}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(b.String(), "bit for bit") != want {
-			t.Errorf("from cpu to %s: got\n%s", device, &b)
+			t.Errorf("from %s to %s: got\n%s", first, device, &b)
 		}
 	}
 }

@@ -74,11 +74,11 @@ const maxExact = 50
 // is the normal approximation with the variance corrected for ties, and without
 // a continuity correction. Where nothing differs P is 1.
 func Wilcoxon(a, b []float64) Paired {
-	d, _ := differences(a, b)
+	d, noise := differences(a, b)
 	out := Paired{Mean: Summarise(d).Mean}
 	d = slices.DeleteFunc(d, func(v float64) bool { return v == 0 })
 	out.N = len(d)
-	ranks, ties := doubleRanks(d)
+	ranks, ties := doubleRanks(d, noise)
 	plus, all := 0, 0
 	for i, r := range ranks {
 		all += r
@@ -103,8 +103,9 @@ func Wilcoxon(a, b []float64) Paired {
 }
 
 // doubleRanks returns twice the rank of each magnitude, which is whole where
-// equal ones share their mean rank, and the sum of t³-t over groups of t equals.
-func doubleRanks(d []float64) (ranks []int, ties float64) {
+// equal ones, within noise, share their mean rank, and the sum of t³-t over groups
+// of t equals.
+func doubleRanks(d []float64, noise float64) (ranks []int, ties float64) {
 	order := make([]int, len(d))
 	for i := range order {
 		order[i] = i
@@ -121,7 +122,7 @@ func doubleRanks(d []float64) (ranks []int, ties float64) {
 	ranks = make([]int, len(d))
 	for i := 0; i < len(order); {
 		j := i
-		for j < len(order) && math.Abs(d[order[j]]) == math.Abs(d[order[i]]) {
+		for j < len(order) && math.Abs(d[order[j]])-math.Abs(d[order[i]]) <= noise {
 			j++
 		}
 		for _, k := range order[i:j] {

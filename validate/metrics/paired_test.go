@@ -65,6 +65,15 @@ func TestDifferencesThatCancelOut(t *testing.T) {
 
 // Wilcoxon's P is the part of all 2^n assignments of signs that give a sum of
 // ranks at least as far from the middle.
+// Magnitudes that are equal but for rounding share a rank.
+func TestWilcoxonTiesWithinRounding(t *testing.T) {
+	a, b := .1, .2
+	got := metrics.Wilcoxon([]float64{a + b, 0, 1}, []float64{0, .3, 0})
+	if a+b == .3 || got.Statistic != 1.5 || got.P != .75 {
+		t.Errorf("got %+v, want ranks 1.5, 1.5 and 3", got)
+	}
+}
+
 func TestWilcoxonCountsAllSigns(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := rapid.SliceOfN(rapid.Float64Range(-3, 3), 1, 9).Draw(t, "d")
