@@ -128,10 +128,13 @@ func (b Bench) jobs(ctx context.Context, x Experiment) ([]job, error) {
 	return jobs, nil
 }
 
-// Teller is an experiment that makes tables of its trials.
+// Teller is an experiment that makes tables of its trials, and draws them. The
+// labels are what people call its arms.
 type Teller interface {
 	Plan() Experiment
 	Tell(trials []Trial) Outcome
+	plots(trials []Trial) []plot
+	armLabels() []string
 }
 
 // Plan returns the experiment itself.
@@ -201,9 +204,7 @@ func (b Bench) once(ctx context.Context, what string, jobs []job) ([]Trial, erro
 // metrics of its runs.
 func (b Bench) tell(x Teller, trials []Trial) (Outcome, error) {
 	o := x.Tell(trials)
-	if p, ok := x.(plotter); ok {
-		o.plots = p.plots(trials)
-	}
+	o.plots = x.plots(trials)
 	s, info, err := lab.SpecOf(trials[0].dir)
 	if err != nil {
 		return o, err

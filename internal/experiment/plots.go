@@ -20,9 +20,6 @@ type plot struct {
 	chart         chart.Chart
 }
 
-// plotter is an experiment that draws its scores.
-type plotter interface{ plots(trials []Trial) []plot }
-
 // add appends to a series the mean of scores, with a bar of one standard
 // deviation to each side.
 func add(s *chart.Series, scores []float64) {
@@ -116,9 +113,6 @@ func slug(text string) string {
 	}, strings.ToLower(text))
 }
 
-// labeller is an experiment whose arms have names for people.
-type labeller interface{ armLabels() []string }
-
 func (s Sweep) armLabels() []string  { return s.Labels }
 func (d Demo) armLabels() []string   { return d.labels }
 func (t Table1) armLabels() []string { return []string{noDistillation, "MCKD"} }
@@ -141,15 +135,7 @@ type courses struct {
 
 // newCourses reads the metrics of the runs of an experiment.
 func newCourses(t Teller, trials []Trial, modalities []string) (courses, error) {
-	x := t.Plan()
-	c := courses{experiment: x, modalities: modalities, runs: map[string][]*rundir.Metrics{}}
-	if l, ok := t.(labeller); ok {
-		c.labels = l.armLabels()
-	} else {
-		for _, a := range x.Arms {
-			c.labels = append(c.labels, a.Name)
-		}
-	}
+	c := courses{experiment: t.Plan(), labels: t.armLabels(), modalities: modalities, runs: map[string][]*rundir.Metrics{}}
 	for _, trial := range trials {
 		m, err := rundir.ReadMetrics(trial.dir)
 		if err != nil {

@@ -352,12 +352,7 @@ func (o Outcome) CSV(w io.Writer) error {
 	rows := [][]string{append([]string{"arm", "seed", "measure", "combination", "percent"}, originHead[:]...)}
 	for _, t := range o.Trials {
 		for _, m := range Measures([]Trial{t}) {
-			var combos []string
-			for c := range t.Scores[m] {
-				combos = append(combos, c)
-			}
-			slices.Sort(combos)
-			for _, c := range combos {
+			for _, c := range slices.Sorted(maps.Keys(t.Scores[m])) {
 				rows = append(rows, append([]string{t.Arm, strconv.FormatUint(t.Seed, 10), m, c, strconv.FormatFloat(t.Scores.at(m, c), 'g', -1, 64)}, o.Origin.cells()...))
 			}
 		}

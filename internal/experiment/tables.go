@@ -178,7 +178,6 @@ func Importances(d datasets.Dataset) Sweep {
 	s.add("leave-out", func(p *lab.Spec) { p.Train.Meta.Kind = meta.LeaveOut })
 	if levels {
 		s.add("leave-out, all levels", func(p *lab.Spec) { p.Train.Meta.Kind, p.Train.DistillSkips = meta.LeaveOut, true })
-		s.Arms[len(s.Arms)-1].Name += "-distilled"
 		s.Notes = append(s.Notes, "All levels: the features of every level are distilled, not of the bottom alone.")
 	}
 	return s
