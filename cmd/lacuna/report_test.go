@@ -19,6 +19,7 @@ import (
 	"github.com/lacuna-ml/lacuna/ingest/nifti"
 	"github.com/lacuna-ml/lacuna/internal/cli"
 	"github.com/lacuna-ml/lacuna/internal/lab"
+	"github.com/lacuna-ml/lacuna/shards/split"
 	"github.com/lacuna-ml/lacuna/train/engine/cpu"
 	"github.com/lacuna-ml/lacuna/validate"
 )
@@ -205,7 +206,7 @@ func TestReportWritesTheNumbersOfARelease(t *testing.T) {
 	}
 	c := validateCmd{Out: dir}
 	numbers := brats.Dataset.Numbers([]string{"brats-labels-2018/1"})
-	if err := errors.Join(c.labels(m, true, numbers), c.labels(&validate.LabelMap{Key: ingest.Key{Subject: "narrow"}}, false, numbers)); err != nil {
+	if err := c.labels(m, numbers); err != nil {
 		t.Fatal(err)
 	}
 	got, err := nifti.ReadFile(os.DirFS(dir), "case.nii.gz", 1<<20)
@@ -215,8 +216,41 @@ func TestReportWritesTheNumbersOfARelease(t *testing.T) {
 	if want := []float32{4, 2, 1, 0}; !slices.Equal(got.Data, want) || got.Header.Orientation() != "RAS" {
 		t.Errorf("%v in %s, want %v in RAS", got.Data, got.Header.Orientation(), want)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "narrow.nii.gz")); err == nil {
-		t.Error("a combination that is not the widest was written")
+}
+
+// TestJudgeGivesTheWidestLabelMaps: one a case, of the combination of the most
+// modalities. Who cannot take them says so before any case is looked at.
+func TestJudgeGivesTheWidestLabelMaps(t *testing.T) {
+	dir := t.TempDir()
+	smallPhantom(t, filepath.Join(dir, "ph"), "--kinds", "brats")
+	runDir := filepath.Join(dir, "run")
+	trained(t, filepath.Join(dir, "ph", "brats"), runDir, "--steps", "1", "--width", "4", "--depth", "2")
+	registry, err := all.Registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := cpu.New(cpu.Options{Workers: 2})
+	defer e.Close()
+	var maps []string
+	cases, done := 0, 0
+	j := lab.Judge{Registry: registry, Engine: e, Dir: runDir, Split: split.Test, Combos: []string{"t1ce", "flair+t2", "flair"},
+		OnOpen: func(n int) error { cases = n; return nil },
+		OnDone: func(ingest.Key) { done++ },
+		OnLabels: func(m *validate.LabelMap, _ []uint8) error {
+			maps = append(maps, brats.Dataset.Modalities.Format(m.Combo))
+			return nil
+		}}
+	if _, err := j.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := slices.Repeat([]string{"flair+t2"}, cases); cases == 0 || done != cases || !slices.Equal(maps, want) {
+		t.Errorf("%d cases, %d done, label maps of %v", cases, done, maps)
+	}
+	done = 0
+	full := errors.New("the disk is full")
+	j.OnOpen = func(int) error { return full }
+	if _, err := j.Run(t.Context()); !errors.Is(err, full) || done > 0 {
+		t.Errorf("%d cases done, %v", done, err)
 	}
 }
 

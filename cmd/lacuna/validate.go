@@ -147,12 +147,8 @@ func writable(dir string) error {
 	return err
 }
 
-// labels writes a label map of the largest combination, in the numbers of the
-// case's own files.
-func (c *validateCmd) labels(m *validate.LabelMap, widest bool, numbers []uint8) error {
-	if !widest {
-		return nil
-	}
+// labels writes a label map, in the numbers of the case's own files.
+func (c *validateCmd) labels(m *validate.LabelMap, numbers []uint8) error {
 	var b bytes.Buffer
 	if err := m.EncodeNIfTI(&b, numbers); err != nil {
 		return err

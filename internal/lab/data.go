@@ -95,18 +95,6 @@ func (s stream) samples(ctx context.Context, epoch, skip int) iter.Seq2[*ingest.
 	})
 }
 
-// shows reports whether each sample of a split has a target, and some of the
-// modalities.
-func (d *Data) shows(sp split.Split, some modality.Mask) bool {
-	info := d.Manifest.Split(sp)
-	for _, m := range info.Masks {
-		if has, err := d.Set.Modalities.Parse(m.Mask); err != nil || has&some == 0 {
-			return false
-		}
-	}
-	return info.Unlabelled == 0
-}
-
 // policy parses a policy of missing modalities for the training samples. The
 // subjects, which a rate counts by class, are those of the training shards.
 func (d *Data) policy(ctx context.Context, text string, seed uint64) (missing.Policy, error) {

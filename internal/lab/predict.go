@@ -75,10 +75,10 @@ type Judge struct {
 	// Combos are combinations of modalities ("flair+t2"); none is all.
 	Combos []string
 	Post   validate.Post
-	// OnLabels and OnDone are as in validate.Evaluator; widest is set for the
-	// combination of the most modalities, and numbers are what the case's own files
-	// have for the classes, nil where that is not known.
-	OnLabels func(m *validate.LabelMap, widest bool, numbers []uint8) error
+	// OnLabels and OnDone are as in validate.Evaluator, but that label maps are of
+	// the widest combination alone; numbers are what the case's own files have for the
+	// classes, nil where that is not known.
+	OnLabels func(m *validate.LabelMap, numbers []uint8) error
 	OnDone   func(ingest.Key)
 	// Examples is where pictures of some samples go, in a folder of their own; ""
 	// makes none.
@@ -241,10 +241,10 @@ func (s Spec) judge(ctx context.Context, j Judge, d *Data, m nn.Model) (*validat
 	if j.Examples != "" || j.OnLabels != nil {
 		e.OnLabels = func(m *validate.LabelMap) error {
 			p.take(m)
-			if j.OnLabels == nil {
+			if j.OnLabels == nil || m.Combo != widest(e.Combos) {
 				return nil
 			}
-			return j.OnLabels(m, m.Combo == widest(e.Combos), p.numbers[m.Key])
+			return j.OnLabels(m, p.numbers[m.Key])
 		}
 	}
 	r, err := e.Run(ctx, predictor{j.Engine, m}, p.watch(samples))

@@ -182,10 +182,8 @@ func (a account) facts() []page.Fact {
 		f = append(f, page.Fact{Name: "Device", Value: last.Device}, page.Fact{Name: "Begun", Value: a.info.Starts[0].At.UTC().Format("2006-01-02 15:04 UTC")},
 			page.Fact{Name: "Program", Value: last.Tool})
 	}
-	return append(f, page.Fact{Name: "Manifest of the data", Value: short(a.info.Manifest)})
+	return append(f, page.Fact{Name: "Manifest of the data", Value: fmt.Sprintf("%.12s", a.info.Manifest)})
 }
-
-func short(id string) string { return id[:min(len(id), 12)] }
 
 // pace writes a rate, with a decimal where it is low.
 func pace(rate float64) string {

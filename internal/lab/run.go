@@ -77,7 +77,8 @@ func (s Spec) Trainer(ctx context.Context, d *Data, e engine.Engine, workers int
 	if err != nil {
 		return nil, err
 	}
-	if s.Train.Meta.Kind != meta.Off || d.shows(split.Val, only) {
+	// Without meta-learning val serves curves alone, where it can.
+	if s.Train.Meta.Kind != meta.Off || d.Manifest.Split(split.Val).Unlabelled == 0 && d.covers(split.Val, only) == nil {
 		t.Meta, err = stream{data: d, split: split.Val, seed: s.Train.Seed, shuffle: true, only: only, stages: scale}.feed()
 		if err != nil {
 			return nil, err
