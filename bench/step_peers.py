@@ -3,7 +3,7 @@
     (cd bench && go build -o ../steppeer ./steppeer)
     (cd bench/gorgonia && go build -o ../../gorgoniapeer .)
     python3 bench/step_peers.py ./steppeer [--only avnet | unet3d | memory]
-        [--rounds 7] [--devices cpu,opencl] [--gorgonia ./gorgoniapeer]
+        [--rounds 7] [--devices cpu,opencl] [--gorgonia ./gorgoniapeer] [--alone]
 
 avnet is the net of the digits at batch 32 (Adam), unet3d the U-Net of width 8
 with 4 modalities of 32x64x64 at batch 2 (SGD, Dice + BCE), both with
@@ -11,7 +11,8 @@ distillation and nothing missing. The same model, losses and batches are in
 torch_nets.py; PyTorch runs it in all ways that a user would try, eager, and the
 fastest counts. Each round times one side after the other, so that both see the
 same noise; on a machine that others use too, set OMP_WAIT_POLICY=PASSIVE, or
-PyTorch's threads spin away each other's time. Gorgonia has a part in avnet alone,
+PyTorch's threads spin away each other's time; --alone leaves PyTorch out, to
+compare devices with each other. Gorgonia has a part in avnet alone,
 and does without distillation.
 
 memory is of unet3d: how far the peak of a process's memory, VmHWM, is above
@@ -93,7 +94,7 @@ def timed(f, repeat):
 
 
 def compare(o, name):
-    ways = [(way, torch_job(name, **how)) for way, how in WAYS[name]]
+    ways = [] if o.alone else [(way, torch_job(name, **how)) for way, how in WAYS[name]]
     repeat = REPEAT[name]
     for threads in 1, 2:
         torch.set_num_threads(threads)
@@ -112,11 +113,11 @@ def compare(o, name):
                     ms[side] += v
         low = {side: min(v) for side, v in ms.items()}
         mid = {side: statistics.median(v) for side, v in ms.items()}
-        best = [min((t[s], s) for s in t if s.startswith("torch"))[0] for t in (low, mid)]
+        best = [min((t[s] for s in t if s.startswith("torch")), default=None) for t in (low, mid)]
         print(f"{name} {threads} threads", end="")
         for side in sides:
             print(f"  {side} {low[side]:.1f}/{mid[side]:.1f}", end="")
-            if not side.startswith("torch"):
+            if not o.alone and not side.startswith("torch"):
                 print(f" x{low[side] / best[0]:.2f} x{mid[side] / best[1]:.2f}", end="")
             if side in o.devices[1:]:
                 first = o.devices[0]
@@ -162,9 +163,11 @@ def main():
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--devices", type=lambda s: s.split(","), default=["cpu"])
     p.add_argument("--gorgonia")
+    p.add_argument("--alone", action="store_true", help="without PyTorch's steps")
     o = p.parse_args()
     if o.binary:
-        print(f"torch {torch.__version__}; min / median ms of a step; ratios of minima and of medians to the fastest PyTorch (to the first device)")
+        to = "" if o.alone else f", ratios to the fastest of torch {torch.__version__}"
+        print(f"min / median ms of a step{to}; in brackets to the first device, of minima and of medians")
     for name in ARGS:
         if o.only in (name, None):
             compare(o, name)
