@@ -171,6 +171,8 @@ func (t *Trainer) Run(ctx context.Context) (State, error) {
 		select {
 		case l = <-batches:
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil { // which ends the feed too: there may be no batch in l
 			return t.state, context.Cause(ctx)
 		}
 		if l.err != nil {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/lacuna-ml/lacuna/ingest"
 	"github.com/lacuna-ml/lacuna/ingest/modality"
@@ -235,6 +237,24 @@ func TestCancelledRunStopsBetweenSteps(t *testing.T) {
 	state, err := tr.Run(ctx)
 	if !errors.Is(err, errStop) || state.Step != 4 {
 		t.Errorf("step %d, %v; want 4 and the cause", state.Step, err)
+	}
+}
+
+// A cancelled run ends its feed too, whose closed channel is not taken for a batch.
+func TestCancelledBeforeTheFirstStep(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errStop)
+	for range 20 { // of two that are ready a select takes either
+		tr := trainer(t, 1, nil)
+		synctest.Test(t, func(t *testing.T) {
+			tr.Now = func() time.Time {
+				synctest.Wait() // for the feed's end
+				return time.Time{}
+			}
+			if state, err := tr.Run(ctx); !errors.Is(err, errStop) || state.Step != 0 {
+				t.Fatalf("step %d, %v; want none and the cause", state.Step, err)
+			}
+		})
 	}
 }
 
