@@ -9,7 +9,7 @@ import (
 
 func drawMatMul(d draw) call {
 	side := func(name string) int { return of(d, name, 1, 3, 16, 17, 5, 33, 70) }
-	m, k, n := side("rows"), side("inner"), side("columns")
+	m, k, n := side("rows"), of(d, "inner", 1, 3, 16, 17, 5, 33, 300), side("columns")
 	s := engine.MatSpec{TransA: d.bool("a transposed"), TransB: d.bool("b transposed"), Alpha: of[float32](d, "alpha", 0, 1, 0.5)}
 	a, b, c := tensor.Shape{m, k}, tensor.Shape{k, n}, tensor.Shape{m, n}
 	if s.TransA {

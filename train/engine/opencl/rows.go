@@ -22,19 +22,12 @@ func (d *device) MatMul(c, a, b, bias *engine.Tensor, s engine.MatSpec) {
 	if s.TransB {
 		bRow, bColumn = 1, k
 	}
-	count := c.Shape.Len() / (m * n)
-	if !d.forCPU {
-		const side = 32 // as in the kernel
-		d.launch("matmul", tensor.Plain, [3]int{over(n, side), over(m, side), count}, mem(c), mem(a), mem(b), mem(bias),
-			num(m), num(k), num(n), num(aRow), num(aColumn), num(bRow), num(bColumn), real(s.Alpha))
-		return
+	groups := [3]int{over(n, 32), over(m, 32), c.Shape.Len() / (m * n)} // a group's columns and rows as in the kernels
+	if d.forCPU {
+		groups[0], groups[1] = over(n, tensor.Lanes), over(m, 64)
 	}
-	blocks := over(n, tensor.Lanes)
-	packed := d.scratch(count * blocks * tensor.Lanes * k)
-	d.launch("pack_matrix", tensor.Plain, [3]int{blocks, count, 1}, buf(packed), mem(b), num(k), num(n), num(bRow), num(bColumn))
-	d.launch("matmul", tensor.Plain, [3]int{blocks, over(m, 8), count}, mem(c), mem(a), buf(packed), mem(bias),
-		num(m), num(k), num(n), num(aRow), num(aColumn), real(s.Alpha))
-	d.give(packed)
+	d.launch("matmul", tensor.Plain, groups, mem(c), mem(a), mem(b), mem(bias),
+		num(m), num(k), num(n), num(aRow), num(aColumn), num(bRow), num(bColumn), real(s.Alpha))
 }
 
 // matrix returns the rows and columns of a plain tensor, all but the last index
