@@ -57,27 +57,38 @@ def gate(net, u, optimiser, inputs, target):
         optimiser.step()
 
 
-def train(o, data, held_out, fused):
-    torch.manual_seed(1)
+def keep(n, modality, percent):
+    """Which of n pairs have image and sound, one of them for so many percent alone."""
+    present = torch.ones(n, 2, dtype=torch.bool)
+    present[torch.randperm(n)[round(n * percent / 100) :], modality] = False
+    return present
+
+
+def train(data, present, held_out, epochs, seed=1, alpha=ALPHA, drop_last=False, fused=False):
+    """Trains the published network, without distillation and the gate where alpha is 0."""
+    torch.manual_seed(seed)
     net = AVNet().train()
     u = torch.rand(2, requires_grad=True)
     optimiser = torch.optim.Adam(net.parameters(), 1e-3, weight_decay=1e-2, fused=fused)
     learner = torch.optim.Adam([u], 1e-2, weight_decay=1e-2, fused=fused)
     inputs, target = data
-    sound = torch.rand(len(target)) * 100 < o.missing
-    present = torch.stack([torch.ones_like(sound), sound], 1)
     off = 1 - torch.eye(2)
-    for epoch in range(o.epochs):
+    for epoch in range(epochs):
         for g in optimiser.param_groups:
             g["lr"] = 1e-3 * 0.9 ** (epoch // 20)
         for k, rows in enumerate(torch.randperm(len(target)).split(BATCH)):
+            if drop_last and len(rows) < BATCH:
+                break
             here = present[rows]
-            w = torch.softmax(u.detach(), 0)
-            both = (here[:, :, None] & here[:, None, :]).float()
-            coef = ALPHA / len(rows) * both * (w[:, None] / w[None, :]) * off
+            coef = None
+            if alpha:
+                w = torch.softmax(u.detach(), 0)
+                both = (here[:, :, None] & here[:, None, :]).float()
+                coef = alpha / len(rows) * both * (w[:, None] / w[None, :]) * off
             step(net, optimiser, [x[rows] for x in inputs], here, target[rows], F.cross_entropy, coef)
-            if k == 0:
+            if k == 0 and alpha:
                 gate(net, u, learner, *held_out)
+    return net
 
 
 def waited(run):
@@ -95,6 +106,7 @@ def main():
     p.add_argument("--missing", type=int, default=10, help="percent of training pairs that have sound")
     o = p.parse_args()
     data, held_out = load(o.data, "train"), load(o.data, "val")
+    present = keep(len(data[1]), 1, o.missing)
     print(f"torch {torch.__version__}; {o.epochs} epochs, s, medians of {o.rounds}")
     for threads in 1, 2:
         torch.set_num_threads(threads)
@@ -111,7 +123,7 @@ def main():
             shutil.rmtree(run)
             for side in "torch", "torch fused":
                 start = time.perf_counter()
-                train(o, data, held_out, side == "torch fused")
+                train(data, present, held_out, o.epochs, fused=side == "torch fused")
                 took[side].append(time.perf_counter() - start)
         mid = {side: statistics.median(v) for side, v in took.items()}
         best = min(mid["torch"], mid["torch fused"])
@@ -119,4 +131,5 @@ def main():
         print(f"  lacuna x{mid['lacuna'] / best:.2f} of the fastest  waiting for samples {100 * statistics.median(waits):.2f} %", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -21,8 +21,8 @@
 // queue that runs in order, and only [engine.Engine.Write] and
 // [engine.Engine.Read] move data; Write does not wait. The same call gives the
 // same bits on the same device with the same driver, however many cores it has:
-// sums are taken in an order that depends on shapes only, there are no atomics,
-// and what is tuned changes no sum. Results of other devices differ in the last
+// sums are taken in an order that depends on shapes only, the one atomic there is
+// counts groups and orders no sum, and what is tuned changes none. Results of other devices differ in the last
 // bits, as compilers and their exp and erf do.
 //
 // With [Options].Half, blocked tensors are kept in half precision, which every
