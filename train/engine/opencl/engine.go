@@ -68,6 +68,9 @@ func New(o Options) (engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Kernels == ForCPU && info.Kind != CPU {
+		return nil, fmt.Errorf("%v: opencl: kernels for a CPU count on it that a group sees what others have written", info)
+	}
 	d := &device{api: a, info: info, half: o.Half, forCPU: o.Kernels == ForCPU || o.Kernels == ByKind && info.Kind == CPU}
 	// An engine that is dropped without Close must not keep memory of the device.
 	runtime.SetFinalizer(d, func(d *device) { _ = d.Close() })
