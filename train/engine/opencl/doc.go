@@ -22,8 +22,8 @@
 // [engine.Engine.Read] move data; Write does not wait. The same call gives the
 // same bits on the same device with the same driver, however many cores it has:
 // sums are taken in an order that depends on shapes only, the one atomic there is
-// counts groups and orders no sum, and what is tuned changes none. Results of other devices differ in the last
-// bits, as compilers and their exp and erf do.
+// counts groups and orders no sum, and what is tuned changes none. Results of other
+// devices differ in the last bits, as compilers and their exp and erf do.
 //
 // With [Options].Half, blocked tensors are kept in half precision, which every
 // OpenCL can load and store; sums, statistics, weights and plain tensors stay in
