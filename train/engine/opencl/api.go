@@ -17,6 +17,7 @@ type api struct {
 	enqueueWriteBuffer, enqueueReadBuffer, enqueueNDRangeKernel          uintptr
 	enqueueMarker, waitForEvents, releaseEvent, getEventInfo, flush, fin uintptr
 	getEventProfilingInfo                                                uintptr
+	svmAlloc, svmFree                                                    uintptr // 0 where there is none
 }
 
 // load opens the library. It is never closed: drivers leave threads behind.
@@ -75,6 +76,8 @@ func load() (*api, error) {
 		}
 		*f.fn = p
 	}
+	a.svmAlloc, _ = symbol(lib, "clSVMAlloc") // of version 2, not all have it
+	a.svmFree, _ = symbol(lib, "clSVMFree")
 	return a, nil
 }
 
@@ -97,6 +100,8 @@ const (
 	contextPlatform    = 0x1084
 	queueProfiling     = 2
 	memReadWrite       = 1
+	svmFine            = 1 << 10
+	deviceSVM          = 0x1053
 	bufferRegion       = 0x1220
 	programBuildLog    = 0x1183
 	kernelFunctionName = 0x1190

@@ -44,6 +44,7 @@ type device struct {
 	queue   uintptr
 	kernels map[kernelName]kernel
 	memory
+	jobs jobs
 	transfers
 	launches
 	tuning
@@ -98,7 +99,13 @@ func (d *device) open(cacheDir string) error {
 	}
 	d.openLaunches()
 	d.openTuning(cacheDir)
-	return d.build()
+	if err := d.build(); err != nil {
+		return err
+	}
+	if d.forCPU {
+		return d.openJobs()
+	}
+	return nil
 }
 
 func (d *device) newQueue(properties uintptr) (uintptr, error) {
@@ -130,6 +137,8 @@ func (d *device) fail(err error) {
 }
 
 func (d *device) Wait() error {
+	d.launchJobs()
+	d.jobs.soon = firstJobs
 	if d.err == nil {
 		d.fail(check(call(d.api.fin, d.queue), "waiting"))
 	}
@@ -141,6 +150,7 @@ func (d *device) Close() error {
 	if d.queue != 0 {
 		call(d.api.fin, d.queue)
 	}
+	d.closeJobs()
 	d.closeTransfers()
 	d.closeLaunches()
 	d.closeTuning()

@@ -19,6 +19,9 @@ type kernel struct {
 	name  string
 	items int            // of a work-group
 	set   *[mostArgs]arg // what its arguments are
+
+	kind   int32 // of a job
+	access [mostArgs]access
 }
 
 // mostArgs bounds the arguments of a kernel.
@@ -35,23 +38,24 @@ type kernelName struct {
 type arg struct {
 	size uintptr
 	bits [2]uint64
+	b    *buffer
 }
 
-func buf(b *buffer) arg    { return arg{unsafe.Sizeof(uintptr(0)), [2]uint64{uint64(b.mem)}} }
-func num(v int) arg        { return arg{4, [2]uint64{uint64(uint32(int32(v)))}} }
-func real(v float32) arg   { return arg{4, [2]uint64{uint64(math.Float32bits(v))}} }
-func natural(v uint32) arg { return arg{4, [2]uint64{uint64(v)}} }
+func buf(b *buffer) arg    { return arg{unsafe.Sizeof(uintptr(0)), [2]uint64{uint64(b.mem)}, b} }
+func num(v int) arg        { return arg{4, [2]uint64{uint64(uint32(int32(v)))}, nil} }
+func real(v float32) arg   { return arg{4, [2]uint64{uint64(math.Float32bits(v))}, nil} }
+func natural(v uint32) arg { return arg{4, [2]uint64{uint64(v)}, nil} }
 
 // quad is an int4.
 func quad(a, b, c, d int) arg {
 	v := [4]int32{int32(a), int32(b), int32(c), int32(d)}
-	return arg{16, *(*[2]uint64)(unsafe.Pointer(&v))}
+	return arg{16, *(*[2]uint64)(unsafe.Pointer(&v)), nil}
 }
 
 // mem is a tensor's buffer, a null pointer for no tensor.
 func mem(t *engine.Tensor) arg {
 	if t == nil {
-		return arg{unsafe.Sizeof(uintptr(0)), [2]uint64{}}
+		return arg{unsafe.Sizeof(uintptr(0)), [2]uint64{}, nil}
 	}
 	return buf(bufferOf(t))
 }
@@ -91,6 +95,10 @@ func (d *device) launch(name string, l tensor.Layout, groups [3]int, args ...arg
 	k, ok := d.kernels[kernelName{name, l}]
 	if !ok {
 		panic("opencl: no kernel " + name)
+	}
+	if d.forCPU {
+		d.submit(k, groups, args)
+		return
 	}
 	d.enqueue(d.queue, k, groups, 0, args)
 }

@@ -21,6 +21,9 @@ type buffer struct {
 	parts map[part]*buffer // that Slice made; they end with it
 	root  *buffer          // whose part it is, from byte off on; nil for its own
 	off   int
+
+	own, ofParts uses // of the buffer itself, of its parts
+	tangled      bool // some of its parts have memory in common
 }
 
 // part is a stretch of a buffer, in bytes.
@@ -82,6 +85,12 @@ func (d *device) take(bytes int) *buffer {
 }
 
 func (d *device) create(bytes int) (mem uintptr, s status) {
+	if d.forCPU {
+		if mem = call(d.api.svmAlloc, d.ctx, memReadWrite|svmFine, uintptr(bytes), 64); mem == 0 {
+			return 0, allocationFailure
+		}
+		return mem, 0
+	}
 	mem = call(d.api.createBuffer, d.ctx, memReadWrite, uintptr(bytes), 0, uintptr(unsafe.Pointer(&s)))
 	return mem, s
 }
@@ -112,12 +121,16 @@ func (d *device) trim() {
 }
 
 func (d *device) release(b *buffer) {
-	for _, p := range b.parts {
-		call(d.api.releaseMemObject, p.mem)
-	}
-	call(d.api.releaseMemObject, b.mem)
-	for _, k := range d.kernels {
-		*k.set = [mostArgs]arg{} // another buffer may get the name
+	if d.forCPU {
+		callWith(d.api.svmFree, []uintptr{d.ctx, b.mem})
+	} else {
+		for _, p := range b.parts {
+			call(d.api.releaseMemObject, p.mem)
+		}
+		call(d.api.releaseMemObject, b.mem)
+		for _, k := range d.kernels {
+			*k.set = [mostArgs]arg{} // another buffer may get the name
+		}
 	}
 	d.use.Held -= int64(b.class)
 	delete(d.all, b)
@@ -202,7 +215,14 @@ func (d *device) part(b *buffer, p part) *buffer {
 		return q
 	}
 	q := &buffer{bytes: p.bytes, root: b, off: p.off}
-	if d.err == nil {
+	for other := range b.parts {
+		b.tangled = b.tangled || other.off < p.off+p.bytes && p.off < other.off+other.bytes
+	}
+	switch {
+	case d.err != nil:
+	case d.forCPU:
+		q.mem = b.mem + uintptr(p.off)
+	default:
 		var s status
 		region := [2]uintptr{uintptr(p.off), uintptr(p.bytes)}
 		q.mem = call(d.api.createSubBuffer, b.mem, memReadWrite, bufferRegion, uintptr(unsafe.Pointer(&region)), uintptr(unsafe.Pointer(&s)))

@@ -44,15 +44,9 @@ type program struct {
 // built twice: where blocked tensors are in half precision they differ, and some
 // always do.
 func (d *device) programs() []program {
-	either := []string{"elementwise", "samples", "upsample", "channels"}
+	either := []string{"either", "elementwise", "samples", "upsample", "channels"}
 	plain := append([]string{"running", "rows", "losses", "optimisers"}, either...)
 	blocked := append([]string{"transpose", "layout", "norm", "pool", "conv", "pack"}, either...)
-	if d.forCPU {
-		return []program{
-			{layout: tensor.Plain, files: append(plain, "transpose", "matmul_cpu")},
-			{layout: tensor.Blocked, files: append(blocked, "conv_cpu", "conv_cpu_grad")},
-		}
-	}
 	list := []program{
 		{layout: tensor.Plain, files: append(plain, "matmul_gpu")},
 		{layout: tensor.Blocked, files: blocked},
@@ -66,6 +60,9 @@ func (d *device) programs() []program {
 
 func (d *device) build() error {
 	d.kernels = map[kernelName]kernel{}
+	if d.forCPU {
+		return d.buildJobs()
+	}
 	for _, p := range d.programs() {
 		if err := d.buildProgram(p); err != nil {
 			return err
@@ -92,7 +89,7 @@ func (d *device) options(p program) string {
 }
 
 func (d *device) buildProgram(p program) error {
-	text, err := source(p.files)
+	text, err := source(append([]string{"prelude"}, p.files...))
 	if err != nil {
 		return err
 	}
@@ -113,7 +110,7 @@ func (d *device) buildProgram(p program) error {
 // source puts files together, the prelude first.
 func source(files []string) (string, error) {
 	var b strings.Builder
-	for _, f := range append([]string{"prelude"}, files...) {
+	for _, f := range files {
 		text, err := sources.ReadFile("kernels/" + f + ".cl")
 		if err != nil {
 			return "", err

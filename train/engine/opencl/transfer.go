@@ -20,6 +20,7 @@ type stage struct {
 	floats []float32
 	pin    runtime.Pinner
 	event  uintptr // until then; 0 for free
+	list   int     // of the job that copies it
 }
 
 // mostStages bounds the copies.
@@ -36,6 +37,9 @@ func (d *device) stage(n int) *stage {
 		d.next++
 		d.await(s.event, "a copy to the device")
 		s.event = 0
+		if d.forCPU {
+			d.awaitList(s.list)
+		}
 	}
 	if cap(s.floats) < n {
 		s.pin.Unpin()
@@ -74,6 +78,12 @@ func (d *device) upload(b *buffer, plain []float32) {
 	}
 	s := d.stage(len(plain))
 	copy(s.floats, plain)
+	if d.forCPU {
+		s.list = d.jobs.number
+		n := len(plain)
+		d.launch("copy", tensor.Plain, [3]int{d.chunks(n), 1, 1}, buf(b), arg{8, [2]uint64{uint64(uintptr(unsafe.Pointer(&s.floats[0])))}, nil}, num(n))
+		return
+	}
 	r := call(d.api.enqueueWriteBuffer, d.queue, b.mem, 0, 0, uintptr(4*len(plain)),
 		uintptr(unsafe.Pointer(&s.floats[0])), 0, 0, uintptr(unsafe.Pointer(&s.event)))
 	if r != 0 {
@@ -92,6 +102,12 @@ func (d *device) Read(plain []float32, t *engine.Tensor) error {
 		defer d.give(b)
 	}
 	if d.err != nil || len(plain) == 0 {
+		return d.err
+	}
+	if d.forCPU {
+		if d.Wait() == nil {
+			copy(plain, unsafe.Slice((*float32)(pointer(b.mem)), len(plain)))
+		}
 		return d.err
 	}
 	r := call(d.api.enqueueReadBuffer, d.queue, b.mem, 1, 0, uintptr(4*len(plain)), uintptr(unsafe.Pointer(&plain[0])), 0, 0, 0)

@@ -21,7 +21,7 @@
 // common with the one before. Groups are rows (d, h) of the destination, blocks,
 // samples.
 #ifndef HALF
-static void __attribute__((always_inline)) conv_rows(const int STEP,
+static void __attribute__((always_inline)) conv_rows(PLACE const int STEP,
 	global float *dst, global const float *src, global const float *packed, global const float *bias,
 	int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels)
 {
@@ -56,7 +56,7 @@ static void __attribute__((always_inline)) conv_rows(const int STEP,
 #define CONV_ROWS(name, step) \
 	KERNEL void name(global float *dst, global const float *src, global const float *packed, global const float *bias, \
 		int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels) \
-	{ conv_rows(step, dst, src, packed, bias, size, src_size, taps, stride, pad, dilation, from, to_channels); }
+	{ conv_rows(HERE step, dst, src, packed, bias, size, src_size, taps, stride, pad, dilation, from, to_channels); }
 CONV_ROWS(conv_rows_1, 1)
 CONV_ROWS(conv_rows_2, 2)
 #endif
@@ -67,7 +67,7 @@ CONV_ROWS(conv_rows_2, 2)
 // for up to three taps at once: column t STEP + k meets row t at tap k of the
 // three. The last run of a row ends where the row ends. Groups are tiles, 1, phases
 // of samples.
-static void __attribute__((always_inline)) conv_runs(const int RUNS, const int LONG, const int STEP,
+static void __attribute__((always_inline)) conv_runs(PLACE const int RUNS, const int LONG, const int STEP,
 	global block *dst, global const block *src, global const float *packed, global const float *bias,
 	int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int back, int from, int to_channels)
 {
@@ -154,7 +154,7 @@ static void __attribute__((always_inline)) conv_runs(const int RUNS, const int L
 #define CONV_RUNS(name, runs, length, step_w) \
 	KERNEL void name(global block *dst, global const block *src, global const float *packed, global const float *bias, \
 		int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int4 dilation, int back, int from, int to_channels) \
-	{ conv_runs(runs, length, step_w, dst, src, packed, bias, size, src_size, taps, step, phases, pad, back, from, to_channels); }
+	{ conv_runs(HERE runs, length, step_w, dst, src, packed, bias, size, src_size, taps, step, phases, pad, back, from, to_channels); }
 CONV_RUNS(conv_runs_1x16, 1, 16, 1)
 CONV_RUNS(conv_runs_2x8, 2, 8, 1)
 CONV_RUNS(conv_runs_4x4, 4, 4, 1)
@@ -201,7 +201,7 @@ typedef struct {
 	int left; // voxels that there are, or more
 } tile;
 
-static tile locate(int4 size, int4 step, int4 phases, int4 phase) {
+static tile locate(PLACE int4 size, int4 step, int4 phases, int4 phase) {
 	tile t;
 	int4 range = (size - phase + phases - 1) / phases; // voxels of the phase
 	int first = GROUP(0) * VOXELS;
@@ -238,14 +238,14 @@ static tile locate(int4 size, int4 step, int4 phases, int4 phase) {
 
 // conv_voxels is for all windows: tiles of 8 voxels by BLOCKS blocks. Groups are
 // tiles, BLOCKS blocks each from one on, phases of samples.
-static void __attribute__((always_inline)) conv_voxels(const int BLOCKS,
+static void __attribute__((always_inline)) conv_voxels(PLACE const int BLOCKS,
 	global block *dst, global const block *src, global const float *packed, global const float *bias,
 	int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int4 dilation, int back, int from, int to_channels, int first_block)
 {
 	int to = first_block + GROUP(1) * BLOCKS, to_blocks = (to_channels + LANES - 1) / LANES;
 	int count_phases = phases.x * phases.y * phases.z, n = GROUP(2) / count_phases, p = GROUP(2) % count_phases;
 	int4 phase = (int4)(p / (phases.y * phases.z), p / phases.z % phases.y, p % phases.z, 0);
-	tile place = locate(size, step, phases, phase);
+	tile place = locate(HERE size, step, phases, phase);
 	if (place.left <= 0) return;
 	int blocks = (from + LANES - 1) / LANES, voxels = src_size.x * src_size.y * src_size.z;
 	long next_block = (long)blocks * taps.x * taps.y * taps.z * TILE;
@@ -305,13 +305,13 @@ static void __attribute__((always_inline)) conv_voxels(const int BLOCKS,
 	}
 }
 
-#define CONV_VOXELS(blocks) \
-	KERNEL void PASTE(conv_voxels_, blocks)(global block *dst, global const block *src, global const float *packed, global const float *bias, \
+#define CONV_VOXELS(name, blocks) \
+	KERNEL void name(global block *dst, global const block *src, global const float *packed, global const float *bias, \
 		int4 size, int4 src_size, int4 taps, int4 step, int4 phases, int4 pad, int4 dilation, int back, int from, int to_channels, int first_block) \
-	{ conv_voxels(blocks, dst, src, packed, bias, size, src_size, taps, step, phases, pad, dilation, back, from, to_channels, first_block); }
-CONV_VOXELS(1)
-CONV_VOXELS(2)
-CONV_VOXELS(3)
+	{ conv_voxels(HERE blocks, dst, src, packed, bias, size, src_size, taps, step, phases, pad, dilation, back, from, to_channels, first_block); }
+CONV_VOXELS(conv_voxels_1, 1)
+CONV_VOXELS(conv_voxels_2, 2)
+CONV_VOXELS(conv_voxels_3, 3)
 
 // plain_tile writes LONG voxels of a row of the destination, STEP apart in a plain
 // source from column first on.
@@ -342,7 +342,7 @@ static void __attribute__((always_inline)) plain_tile(const int LONG, const int 
 // to rows of at least 8 voxels, in tiles of 16 and 8. The last ends where the row
 // ends, and may have voxels in common with the one before. Groups are rows (d, h),
 // blocks, samples.
-static void __attribute__((always_inline)) conv_plain_rows(const int STEP,
+static void __attribute__((always_inline)) conv_plain_rows(PLACE const int STEP,
 	global block *dst, global const float *src, global const float *packed, global const float *bias,
 	int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels)
 {
@@ -362,7 +362,7 @@ static void __attribute__((always_inline)) conv_plain_rows(const int STEP,
 #define CONV_PLAIN(name, step) \
 	KERNEL void name(global block *dst, global const float *src, global const float *packed, global const float *bias, \
 		int4 size, int4 src_size, int4 taps, int4 stride, int4 pad, int4 dilation, int from, int to_channels) \
-	{ conv_plain_rows(step, dst, src, packed, bias, size, src_size, taps, stride, pad, dilation, from, to_channels); }
+	{ conv_plain_rows(HERE step, dst, src, packed, bias, size, src_size, taps, stride, pad, dilation, from, to_channels); }
 CONV_PLAIN(conv_plain_1, 1)
 CONV_PLAIN(conv_plain_2, 2)
 
@@ -370,7 +370,7 @@ CONV_PLAIN(conv_plain_2, 2)
 KERNEL void conv_plain_voxels(global block *dst, global const float *src, global const float *packed, global const float *bias,
 	int4 size, int4 src_size, int4 taps, int4 step, int4 pad, int4 dilation, int from, int to_channels)
 {
-	tile place = locate(size, step, (int4)1, (int4)0);
+	tile place = locate(HERE size, step, (int4)1, (int4)0);
 	int blocks = (from + LANES - 1) / LANES, voxels = src_size.x * src_size.y * src_size.z;
 	int count_taps = taps.x * taps.y * taps.z;
 	global const float *odd = packed + (size_t)GROUPS(1) * blocks * count_taps * TILE;

@@ -14,8 +14,8 @@
 		r0 = begin_, r1 = min(r0 + slab, end_); r0 < end_; r0 = r1, r1 = min(r0 + slab, end_))
 #define FIRST_SLAB(r0) (r0 == begin_)
 
-// EACH_ROW is the loop over the rows n, d, h from r0 to below r1.
-#define EACH_ROW(r0, r1) \
+// EACH_ROW_OF_DY is the loop over the rows n, d, h from r0 to below r1.
+#define EACH_ROW_OF_DY(r0, r1) \
 	for (int r_ = r0, n = r_ / (size.x * size.y), d = r_ / size.y % size.x, h = r_ % size.y; r_ < r1; \
 		r_++, h + 1 < size.y ? h++ : (h = 0, d + 1 < size.x ? d++ : (d = 0, n++)))
 
@@ -87,7 +87,7 @@ static void __attribute__((always_inline)) taps_of_slab(const int TAPS, const in
 	MEET_ALL
 	float16 s[3][8];
 	EACH_TAP(k) EACH_SUM(i, 8) s[k][i] = is_first ? (float16)0 : vload16(k * LANES + i, sums);
-	EACH_ROW(r0, r1) {
+	EACH_ROW_OF_DY(r0, r1) {
 		int row = row_of_x(d, h, kd, kh, in, stride, pad, dilation);
 		if (row < 0) continue;
 		global const block *of_y = row_of_dy(dy, y_blocks, n, d, h, size);
@@ -124,7 +124,7 @@ static void __attribute__((always_inline)) taps_of_slab(const int TAPS, const in
 
 // add_if_last adds the parts, where they are all there, to the weights of up to count
 // rows from row on and a block of columns from column on.
-static void add_if_last(global float *dw, global const float *parts, global int *arrived, size_t size, int taps,
+static void add_if_last(PLACE global float *dw, global const float *parts, global int *arrived, size_t size, int taps,
 	int row, int column, int count, int channels_in, int channels_out, int swapped)
 {
 	if (!dw || !all_here(arrived + GROUP(2) * GROUPS(1) + GROUP(1), GROUPS(0))) return;
@@ -151,7 +151,7 @@ static void add_if_last(global float *dw, global const float *parts, global int 
 		x += (size_t)of_x * in.x * in.y * in.z * LANES + (swapped ? 0 : first); \
 		dy += (size_t)of_y * size.x * size.y * size.z * LANES + (swapped ? first : 0); \
 		EACH_SLAB(r0, r1) for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) EACH_TAPS(SOME_TAPS, swapped) \
-		add_if_last(dw, written, arrived, whole, all, b * LANES + first, GROUP(2) * LANES, 8, channels_in, channels_out, swapped); \
+		add_if_last(HERE dw, written, arrived, whole, all, b * LANES + first, GROUP(2) * LANES, 8, channels_in, channels_out, swapped); \
 	}
 #define SOME_TAPS(TAPS, SWAPPED) \
 	taps_of_slab(TAPS, SWAPPED, parts + ((kd * taps.y + kh) * taps.z + kw) * TILE, x, dy, \
@@ -166,7 +166,7 @@ GRAD_TAPS(grad_taps_swapped, 1)
 // taps of each of ROWS, 1 or 3, next to each other along H: a voxel of dy, which is
 // loaded once, meets up to nine of x. Sums are of every other voxel, so that they
 // wait less for each other.
-static void __attribute__((always_inline)) plain_taps_of_slab(const int TAPS, const int ROWS,
+static void __attribute__((always_inline)) plain_taps_of_slab(PLACE const int TAPS, const int ROWS,
 	global float *sums, global const float *x, global const block *dy,
 	int4 size, int4 in, int4 taps, int4 stride, int4 pad, int4 dilation, int channels_in, int r0, int r1, int is_first, int kd, int kh, int kw)
 {
@@ -174,7 +174,7 @@ static void __attribute__((always_inline)) plain_taps_of_slab(const int TAPS, co
 	MEET_ALL
 	float16 s[3][3][2];
 	EACH_TAP_OF_ROWS(a, k) s[a][k][0] = s[a][k][1] = 0;
-	EACH_ROW(r0, r1) {
+	EACH_ROW_OF_DY(r0, r1) {
 		int row[3], all = apart == 1; // all rows are there, and taps next to each other
 		for (int a = 0; a < ROWS; a++) {
 			row[a] = row_of_x(d, h, kd, kh + a, in, stride, pad, dilation);
@@ -217,12 +217,12 @@ KERNEL void grad_plain(global float *dw, global float *parts, global int *arrive
 	x += (size_t)GROUP(1) * LANES * voxels;
 	dy += (size_t)GROUP(2) * size.x * size.y * size.z * LANES;
 #define PLAIN_TAPS(TAPS, ROWS) \
-	plain_taps_of_slab(TAPS, ROWS, parts + ((kd * taps.y + kh) * taps.z + kw) * TILE + i * LANES, x + (size_t)i * voxels, dy, \
+	plain_taps_of_slab(HERE TAPS, ROWS, parts + ((kd * taps.y + kh) * taps.z + kw) * TILE + i * LANES, x + (size_t)i * voxels, dy, \
 		size, in, taps, stride, pad, dilation, channels_in, r0, r1, FIRST_SLAB(r0), kd, kh, kw);
 	EACH_SLAB(r0, r1) for (int i = 0; i < count; i++) for (int kd = 0; kd < taps.x; kd++) {
 		int kh = 0;
 		for (; kh + 2 < taps.y; kh += 3) EACH_TAPS(PLAIN_TAPS, 3)
 		for (; kh < taps.y; kh++) EACH_TAPS(PLAIN_TAPS, 1)
 	}
-	add_if_last(dw, written, arrived, whole, all, GROUP(1) * LANES, GROUP(2) * LANES, LANES, channels_in, channels_out, 0);
+	add_if_last(HERE dw, written, arrived, whole, all, GROUP(1) * LANES, GROUP(2) * LANES, LANES, channels_in, channels_out, 0);
 }

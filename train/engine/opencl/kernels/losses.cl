@@ -5,7 +5,7 @@
 KERNEL void cross_entropy(global float *loss, global float *dx, global const float *x, global const float *t,
 	float scale, int rows, int columns)
 {
-	local vec all[L];
+	SHARED(all);
 	EACH_ROW(r, rows) {
 		size_t row = (size_t)r * columns;
 		vec best = -INFINITY, sum = 0, whole = 0, cost = 0;
@@ -31,7 +31,7 @@ KERNEL void cross_entropy(global float *loss, global float *dx, global const flo
 // p = sigmoid(x): p t, p, t, max(x,0) - x t + log(1 + exp(-|x|)). Groups are
 // slices, channels of samples.
 KERNEL void regions(global float *part, global const float *x, global const float *t, int voxels) {
-	local vec all[L];
+	SHARED(all);
 	size_t plane = (size_t)GROUP(1) * voxels;
 	int start = GROUP(0) * SLICE * LANES, stop = min(start + SLICE * LANES, voxels);
 	vec both = 0, of_p = 0, of_t = 0, cost = 0;

@@ -65,7 +65,7 @@ static void stats_of(global float *stats, global const float *part, int b, int b
 KERNEL void slice_moments(global float *stats, global float *part, global int *arrived, global const block *x,
 	int samples, int voxels, int channels, float eps)
 {
-	local vec all[L];
+	SHARED(all);
 	x += SLICE_START;
 	vec sum = 0, rest = 0, squares = 0;
 	EACH_STRETCH(i0, 0, SLICE_COUNT * LANES) {
@@ -152,7 +152,7 @@ KERNEL void slice_grads(global float *dgamma, global float *dbeta, global float 
 	global const block *dy, global const block *y, global const block *x, global const float *stats,
 	int samples, int per_sample, int voxels, int channels, float slope)
 {
-	local vec all[L];
+	SHARED(all);
 	int c = GROUP(1) * LANES + ITEM % Q * V;
 	stats += per_sample ? (size_t)GROUP(2) * channels * 2 : 0;
 	vec mean = of_channels(stats, 2, c, channels, 0), rstd = of_channels(stats + 1, 2, c, channels, 0);
@@ -238,7 +238,7 @@ static void channels_of(global float *y, global const float *part, int b, int bl
 KERNEL void slice_sums(global float *y, global float *part, global int *arrived, global const block *x,
 	int samples, int voxels, int channels, float factor)
 {
-	local vec all[L];
+	SHARED(all);
 	x += SLICE_START;
 	vec sum = 0;
 	EACH_STRETCH(i0, 0, SLICE_COUNT * LANES) {

@@ -6,7 +6,7 @@
 // padding, of which there are 16 at the end. Channels are to_step and from_step floats apart in w; with flip the
 // taps come in the opposite order. Groups are blocks from, blocks to.
 KERNEL void pack(global float *packed, global const float *w, int channels_to, int channels_from, int to_step, int from_step, int taps, int flip) {
-	local vec all[L];
+	SHARED(all);
 	int from = GROUP(0) * LANES, to = GROUP(1) * LANES, pair = GROUP(1) * GROUPS(0) + GROUP(0);
 	global float *odd = packed + (size_t)GROUPS(0) * GROUPS(1) * taps * TILE;
 	packed += (size_t)pair * taps * TILE;

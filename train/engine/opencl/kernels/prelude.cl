@@ -24,11 +24,24 @@ typedef PASTE(uint, V) uvec;
 #define to_vec PASTE(convert_float, V)
 #define as_uvec PASTE(as_uint, V)
 
+// A kernel for GPUs is one of OpenCL. One for CPUs is a function, of one group,
+// that jobs.cl calls: PLACE are its first parameters, which say which group it is of
+// how many, and HERE hands them on.
+#if L > 1
 #define KERNEL kernel __attribute__((reqd_work_group_size(L, 1, 1)))
-
 #define GROUP(axis) ((int)get_group_id(axis))
 #define GROUPS(axis) ((int)get_num_groups(axis))
 #define ITEM ((int)get_local_id(0))
+#define SHARED(all) local vec all[L]
+#else
+#define KERNEL static
+#define PLACE int4 group_, int4 groups_,
+#define HERE group_, groups_,
+#define GROUP(axis) (group_.s##axis)
+#define GROUPS(axis) (groups_.s##axis)
+#define ITEM 0
+#define SHARED(all) local vec *all = 0
+#endif
 
 // EACH is the loop of an elementwise kernel over n floats, a vector at a time.
 #define EACH(i, n) \
@@ -73,40 +86,6 @@ typedef float block;
 #define store(x, p, i) PASTE(vstore, V)(x, 0, (p) + (i))
 #define load1(p, i) (p)[i]
 #define store1(x, p, i) ((p)[i] = (x))
-#endif
-
-// T, get and put are of either layout, in kernels that are there for both.
-#ifdef BLOCKED
-typedef block T;
-#define get(p, i, n) load(p, i)
-#define put(x, p, i, n) store(x, p, i)
-#define get1(p, i) load1(p, i)
-#define put1(x, p, i) store1(x, p, i)
-#else
-typedef float T;
-#define get(p, i, n) get_float(p, i, n)
-#define put(x, p, i, n) put_float(x, p, i, n)
-#define get1(p, i) (p)[i]
-#define put1(x, p, i) ((p)[i] = (x))
-#endif
-
-// A cell is what a kernel over voxels handles at once: a vector of channels, or
-// in plain tensors one value. CELLS of them are a voxel, of a plane: a block of
-// 16 channels, or one channel, which is CELL floats.
-#ifdef BLOCKED
-typedef vec cell;
-#define CELL LANES
-#define CELLS Q
-#define cell_get(p, i) load(p, (i) * V)
-#define cell_put(x, p, i) store(x, p, (i) * V)
-#define float_cell(p, i) PASTE(vload, V)(i, p)
-#else
-typedef float cell;
-#define CELL 1
-#define CELLS 1
-#define cell_get(p, i) (p)[i]
-#define cell_put(x, p, i) ((p)[i] = (x))
-#define float_cell(p, i) (p)[i]
 #endif
 
 // lanes returns 0, 1, 2, ...

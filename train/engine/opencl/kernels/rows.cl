@@ -15,7 +15,7 @@ static float2 row_sums(vec a, vec b, local vec *all) {
 
 // y = exp(x - max) / sum
 KERNEL void softmax(global float *y, global const float *x, int rows, int columns) {
-	local vec all[L];
+	SHARED(all);
 	EACH_ROW(r, rows) {
 		global const float *from = x + (size_t)r * columns;
 		global float *to = y + (size_t)r * columns;
@@ -33,7 +33,7 @@ KERNEL void softmax(global float *y, global const float *x, int rows, int column
 
 // dx = y (dy - sum of dy y)
 KERNEL void softmax_grad(global float *dx, global const float *dy, global const float *y, int rows, int columns) {
-	local vec all[L];
+	SHARED(all);
 	EACH_ROW(r, rows) {
 		size_t row = (size_t)r * columns;
 		vec sum = 0;
@@ -48,7 +48,7 @@ KERNEL void softmax_grad(global float *dx, global const float *dy, global const 
 KERNEL void normalise_rows(global float *y, global float *stats, global const float *x, global const float *gamma,
 	global const float *beta, int rows, int columns, float divisor, float eps)
 {
-	local vec all[L];
+	SHARED(all);
 	EACH_ROW(r, rows) {
 		size_t row = (size_t)r * columns;
 		vec sum = 0, squares = 0;
@@ -75,7 +75,7 @@ KERNEL void normalise_rows(global float *y, global float *stats, global const fl
 KERNEL void layer_norm_grad(global float *dx, global const float *dy, global const float *x, global const float *stats,
 	global const float *gamma, int rows, int columns)
 {
-	local vec all[L];
+	SHARED(all);
 	EACH_ROW(r, rows) {
 		size_t row = (size_t)r * columns;
 		float mean = stats[2 * r], rstd = stats[2 * r + 1];
@@ -115,7 +115,7 @@ KERNEL void layer_norm_params(global float *dgamma, global float *dbeta, global 
 KERNEL void standardise_grad(global float *dw, global const float *dy, global const float *y, global const float *stats,
 	int rows, int columns)
 {
-	local vec all[L];
+	SHARED(all);
 	EACH_ROW(r, rows) {
 		size_t row = (size_t)r * columns;
 		vec sum = 0, dot = 0;

@@ -104,7 +104,7 @@ static void total_of_parts(global float *y, global const float *part, int n, int
 
 // part = sum of a b; y are their sums
 KERNEL void part_dots(global float *y, global float *part, global int *arrived, global const T *a, global const T *b, int plane, int channels) {
-	local vec all[L];
+	SHARED(all);
 	size_t start = (size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * plane;
 	a += start;
 	b += start;
@@ -126,7 +126,7 @@ KERNEL void part_dots(global float *y, global float *part, global int *arrived, 
 KERNEL void part_distances(global float *dist, global float *part, global int *arrived, global const T *f, global const float *coef,
 	int modalities, int p, float factor, int plane, int channels)
 {
-	local vec all[L];
+	SHARED(all);
 	int k = GROUP(2), j = k % modalities, i = k / modalities % modalities, b = k / modalities / modalities;
 	if (coef[k] == 0) {
 		if (ITEM == 0) dist[k] = 0;
@@ -151,7 +151,7 @@ KERNEL void part_distances(global float *dist, global float *part, global int *a
 // sum_parts is the rest of both for GPUs, of those n of which coef is not 0, or of
 // all where there is none. Groups are n.
 KERNEL void sum_parts(global float *y, global const float *part, global const float *coef, int count, float factor) {
-	local vec all[L];
+	SHARED(all);
 	if (!coef || coef[GROUP(0)] != 0) total_of_parts(y, part, GROUP(0), count, factor, all);
 }
 
