@@ -111,23 +111,18 @@ func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) 
 	rows := dy.Shape[0] * size[0] * size[1]
 	parts := gradParts(rows, size[2], in*out)
 	sums := d.scratch(parts * in * out * k * tile)
-	// Sums are of rows by columns, channels of x by those of y, or the other way.
-	row, column, rowStep, columnStep := from, to, k, from*k
-	unpack, at := true, mem(nil)
-	if d.forCPU && parts*k <= mostAtOnce {
-		unpack, at = false, mem(dw)
-	}
 	args := [...]arg{
-		at, buf(sums), d.arrivals(over(max(from, to), 8) * max(in, out)), mem(x), mem(dy),
-		triple(size), triple(sizeOf(x)), triple(s.Kernel), triple(s.Stride), triple(s.Pad), triple(s.Dilation),
+		buf(sums), mem(x), mem(dy), triple(size), triple(sizeOf(x)), triple(s.Kernel), triple(s.Stride), triple(s.Pad), triple(s.Dilation),
 		num(from), num(to), num(rows), num(gradSlab(size[2] + sizeOf(x)[2])),
 	}
+	// Sums are of rows by columns, channels of x by those of y, or the other way.
+	row, column, rowStep, columnStep := from, to, k, from*k
 	switch {
 	case !d.forCPU:
 		taps := gpuGroup / 16
 		groups := [3]int{parts * over(k, taps), in, out}
-		d.launch("grad_tiled", tensor.Blocked, groups, args[1],
-			args[3], args[4], args[5], args[6], args[7], args[8], args[9], args[10], args[11], yes(plain), num(dy.Shape[0]), num(parts))
+		d.launch("grad_tiled", tensor.Blocked, groups, args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7], args[8],
+			args[9], yes(plain), num(dy.Shape[0]), num(parts))
 	case plain:
 		d.launch("grad_plain", tensor.Blocked, [3]int{parts, in, out}, args[:]...)
 	case over(to, 8)*in <= over(from, 8)*out: // less to do, or as much and less to read
@@ -136,19 +131,13 @@ func (d *device) ConvGradWeights(dw, db, x, dy *engine.Tensor, s engine.Window) 
 	default:
 		d.launch("grad_taps", tensor.Blocked, [3]int{parts, over(from, 8), out}, args[:]...)
 	}
-	if unpack {
-		d.launch("unpack_grad", tensor.Blocked, [3]int{k, tensor.Blocks(row), tensor.Blocks(column)},
-			mem(dw), buf(sums), num(parts), num(row), num(column), num(rowStep), num(columnStep))
-	}
+	d.launch("unpack_grad", tensor.Blocked, [3]int{k, tensor.Blocks(row), tensor.Blocks(column)},
+		mem(dw), buf(sums), num(parts), num(row), num(column), num(rowStep), num(columnStep))
 	d.give(sums)
 	if db != nil {
 		d.sumChannels(db, dy, dy.Shape[0], 1)
 	}
 }
-
-// mostAtOnce is how many tiles the last group of a gradient adds by itself; more are
-// for a kernel of many groups.
-const mostAtOnce = 1024
 
 // gradParts returns in how many parts a gradient to the weights is summed: for
 // about 96 groups, each with at least 512 voxels. It depends on the shape only, and

@@ -4,8 +4,7 @@
 //
 // A group has a part of the rows (n, d, h) of dy, slab rows at a time for all
 // taps, so that the rows stay in the cache. It keeps its sums in parts, as
-// unpack_grad reads them, and adds to them slab by slab; where dw is given, the last
-// of the parts does what unpack_grad does, of their rows. In registers are the
+// unpack_grad reads them, and adds to them slab by slab. In registers are the
 // sums of up to three taps along W for 8 channels of x by a block of y, for 8
 // channels of y by a block of x, or for one channel of a plain x by a block of y.
 
@@ -122,36 +121,20 @@ static void __attribute__((always_inline)) taps_of_slab(const int TAPS, const in
 	EACH_TAP(k) EACH_SUM(i, 8) vstore16(s[k][i], k * LANES + i, sums);
 }
 
-// add_if_last adds the parts, where they are all there, to the weights of up to count
-// rows from row on and a block of columns from column on.
-static void add_if_last(PLACE global float *dw, global const float *parts, global int *arrived, size_t size, int taps,
-	int row, int column, int count, int channels_in, int channels_out, int swapped)
-{
-	if (!dw || !all_here(arrived + GROUP(2) * GROUPS(1) + GROUP(1), GROUPS(0))) return;
-	int row_step = swapped ? channels_in * taps : taps, column_step = swapped ? taps : channels_in * taps;
-	int rows = min(count, (swapped ? channels_out : channels_in) - row), columns = (swapped ? channels_in : channels_out) - column;
-	dw += (size_t)row * row_step + (size_t)column * column_step;
-	for (int k = 0; k < taps; k++) add_parts(dw + k, parts + k * TILE, GROUPS(0), size, rows, columns, row_step, column_step);
-}
-
 // grad_taps is for all windows. Groups are parts, 8 channels of x, blocks of y, or
 // swapped, 8 channels of y, blocks of x. Of the 8 channels, block b from first on
 // is meant.
 #define GRAD_TAPS(name, swapped) \
-	KERNEL void name(global float *dw, global float *parts, global int *arrived, global const block *x, global const block *dy, \
+	KERNEL void name(global float *parts, global const block *x, global const block *dy, \
 		int4 size, int4 in, int4 taps, int4 stride, int4 pad, int4 dilation, int channels_in, int channels_out, int rows, int slab) \
 	{ \
 		int b = GROUP(1) / 2, first = GROUP(1) % 2 * 8; \
 		int x_blocks = (channels_in + LANES - 1) / LANES, y_blocks = (channels_out + LANES - 1) / LANES; \
 		int of_x = swapped ? GROUP(2) : b, of_y = swapped ? b : GROUP(2), blocks = swapped ? y_blocks : x_blocks; \
-		int all = taps.x * taps.y * taps.z; \
-		size_t whole = (size_t)GROUPS(2) * blocks * all * TILE; \
-		global const float *written = parts + (size_t)(GROUP(2) * blocks + b) * all * TILE + first * LANES; \
-		parts = (global float *)written + GROUP(0) * whole; \
+		parts += (size_t)((GROUP(0) * GROUPS(2) + GROUP(2)) * blocks + b) * taps.x * taps.y * taps.z * TILE + first * LANES; \
 		x += (size_t)of_x * in.x * in.y * in.z * LANES + (swapped ? 0 : first); \
 		dy += (size_t)of_y * size.x * size.y * size.z * LANES + (swapped ? first : 0); \
 		EACH_SLAB(r0, r1) for (int kd = 0; kd < taps.x; kd++) for (int kh = 0; kh < taps.y; kh++) EACH_TAPS(SOME_TAPS, swapped) \
-		add_if_last(HERE dw, written, arrived, whole, all, b * LANES + first, GROUP(2) * LANES, 8, channels_in, channels_out, swapped); \
 	}
 #define SOME_TAPS(TAPS, SWAPPED) \
 	taps_of_slab(TAPS, SWAPPED, parts + ((kd * taps.y + kh) * taps.z + kw) * TILE, x, dy, \
@@ -207,13 +190,11 @@ static void __attribute__((always_inline)) plain_taps_of_slab(PLACE const int TA
 }
 
 // grad_plain is for a plain x, a channel at a time.
-KERNEL void grad_plain(global float *dw, global float *parts, global int *arrived, global const float *x, global const block *dy,
+KERNEL void grad_plain(global float *parts, global const float *x, global const block *dy,
 	int4 size, int4 in, int4 taps, int4 stride, int4 pad, int4 dilation, int channels_in, int channels_out, int rows, int slab)
 {
-	int count = min(LANES, channels_in - GROUP(1) * LANES), voxels = in.x * in.y * in.z, all = taps.x * taps.y * taps.z;
-	size_t whole = (size_t)GROUPS(2) * GROUPS(1) * all * TILE;
-	global const float *written = parts + (size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * all * TILE;
-	parts = (global float *)written + GROUP(0) * whole;
+	int count = min(LANES, channels_in - GROUP(1) * LANES), voxels = in.x * in.y * in.z;
+	parts += (size_t)((GROUP(0) * GROUPS(2) + GROUP(2)) * GROUPS(1) + GROUP(1)) * taps.x * taps.y * taps.z * TILE;
 	x += (size_t)GROUP(1) * LANES * voxels;
 	dy += (size_t)GROUP(2) * size.x * size.y * size.z * LANES;
 #define PLAIN_TAPS(TAPS, ROWS) \
@@ -224,5 +205,4 @@ KERNEL void grad_plain(global float *dw, global float *parts, global int *arrive
 		for (; kh + 2 < taps.y; kh += 3) EACH_TAPS(PLAIN_TAPS, 3)
 		for (; kh < taps.y; kh++) EACH_TAPS(PLAIN_TAPS, 1)
 	}
-	add_if_last(HERE dw, written, arrived, whole, all, GROUP(1) * LANES, GROUP(2) * LANES, LANES, channels_in, channels_out, 0);
 }

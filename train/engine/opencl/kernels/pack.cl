@@ -26,24 +26,6 @@ KERNEL void pack(global float *packed, global const float *w, int channels_to, i
 		for (int i = 0; i < LANES; i++) odd[GROUPS(0) * GROUPS(1) + i] = 0;
 }
 
-// add_parts adds the parts of so many rows of a tile, which are size floats apart, to
-// weights. Rows and columns are row_step and column_step floats apart in dw.
-static void add_parts(global float *dw, global const float *parts, int count, size_t size, int rows, int columns, int row_step, int column_step) {
-	// An item has SUMS vectors, L of them apart.
-#define SUMS ((TILE + L * V - 1) / (L * V))
-	vec sum[SUMS];
-	for (int s = 0; s < SUMS; s++) sum[s] = 0;
-	for (int p = 0; p < count; p++)
-		for (int s = 0; s < SUMS; s++) {
-			int e = (s * L + ITEM) * V;
-			if (e / LANES < rows && e < TILE) sum[s] += PASTE(vload, V)(0, parts + p * size + e);
-		}
-	for (int s = 0; s < SUMS; s++) {
-		int e = (s * L + ITEM) * V, i = e / LANES, j = e % LANES;
-		if (i < rows && e < TILE) to_channels(sum[s], dw + (size_t)i * row_step, column_step, j, columns);
-	}
-}
-
 // unpack_grad adds the parts of a gradient to the weights and writes it plain. A
 // part is [block of columns][block of rows][tap][row][column]; rows are channels of
 // x and columns those of y, or the other way. Channels are row_step and
@@ -52,5 +34,18 @@ KERNEL void unpack_grad(global float *dw, global const float *parts, int count, 
 	int k = GROUP(0), taps = GROUPS(0), row = GROUP(1) * LANES, column = GROUP(2) * LANES;
 	size_t size = (size_t)GROUPS(2) * GROUPS(1) * taps * TILE;
 	parts += (size_t)((GROUP(2) * GROUPS(1) + GROUP(1)) * taps + k) * TILE;
-	add_parts(dw + (size_t)row * row_step + (size_t)column * column_step + k, parts, count, size, rows - row, columns - column, row_step, column_step);
+	// An item has SUMS vectors, L of them apart.
+#define SUMS ((TILE + L * V - 1) / (L * V))
+	vec sum[SUMS];
+	for (int s = 0; s < SUMS; s++) sum[s] = 0;
+	for (int p = 0; p < count; p++)
+		for (int s = 0; s < SUMS; s++) {
+			int e = (s * L + ITEM) * V;
+			if (e / LANES < rows - row && e < TILE) sum[s] += PASTE(vload, V)(0, parts + p * size + e);
+		}
+	for (int s = 0; s < SUMS; s++) {
+		int e = (s * L + ITEM) * V, i = e / LANES, j = e % LANES;
+		if (i < rows - row && e < TILE)
+			to_channels(sum[s], dw + (size_t)(row + i) * row_step + k, column_step, column + j, columns);
+	}
 }
