@@ -36,8 +36,6 @@ type memory struct {
 	pool map[int][]*buffer
 	all  map[*buffer]struct{}
 	use  engine.Memory
-
-	counters *buffer // see arrivals
 }
 
 // mostFloats bounds a tensor, so that an int of a kernel holds any index.
@@ -174,23 +172,6 @@ func (d *device) Free(t *engine.Tensor) {
 
 // scratch is a buffer of floats for the kernels of one call.
 func (d *device) scratch(floats int) *buffer { return d.take(4 * floats) }
-
-// arrivals returns at least so many counters of groups, for the next kernel: all 0,
-// as it leaves them. Only kernels for CPUs have a use for them.
-func (d *device) arrivals(count int) arg {
-	if !d.forCPU {
-		return mem(nil)
-	}
-	if b := d.counters; b == nil || b.bytes < 4*count {
-		if b != nil {
-			d.give(b)
-		}
-		d.counters = d.scratch(max(count, 1024))
-		n := d.counters.bytes / 4
-		d.launch("fill", tensor.Plain, [3]int{d.chunks(n), 1, 1}, buf(d.counters), real(0), num(n))
-	}
-	return buf(d.counters)
-}
 
 func bufferOf(t *engine.Tensor) *buffer {
 	b, ok := t.Buf.(*buffer)

@@ -55,16 +55,14 @@ func (d *device) DotSamples(out, a, b *engine.Tensor) {
 	parts, planes, size, channels := d.planes(a)
 	n := a.Shape[0]
 	part := d.scratch(n * planes * parts)
-	d.launch("part_dots", a.Layout, [3]int{parts, planes, n}, mem(out), buf(part), d.arrivals(n), mem(a), mem(b), num(size), num(channels))
+	d.launch("part_dots", a.Layout, [3]int{parts, planes, n}, buf(part), mem(a), mem(b), num(size), num(channels))
 	d.sumParts(out, part, nil, planes*parts, 1)
 	d.give(part)
 }
 
-// sumParts does what the kernels before it leave to do on a GPU.
+// sumParts writes factor times the sum of count parts to each value of y, 0
+// where coef is there and 0.
 func (d *device) sumParts(y *engine.Tensor, part *buffer, coef *engine.Tensor, count int, factor float32) {
-	if d.forCPU {
-		return
-	}
 	d.launch("sum_parts", tensor.Plain, [3]int{y.Shape.Len(), 1, 1}, mem(y), buf(part), mem(coef), num(count), real(factor))
 }
 
@@ -77,7 +75,7 @@ func (d *device) Distances(dist, f, coef *engine.Tensor, p int) {
 	pairs := coef.Shape.Len()
 	part := d.scratch(pairs * planes * parts)
 	d.launch("part_distances", f.Layout, [3]int{parts, planes, pairs},
-		mem(dist), buf(part), d.arrivals(pairs), mem(f), mem(coef), num(coef.Shape[1]), num(p), real(perElement(f)), num(size), num(channels))
+		buf(part), mem(f), mem(coef), num(coef.Shape[1]), num(p), num(size), num(channels))
 	d.sumParts(dist, part, coef, planes*parts, perElement(f))
 	d.give(part)
 }

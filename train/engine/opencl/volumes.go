@@ -39,13 +39,10 @@ func (d *device) Norm(y, stats, x, gamma, beta, res *engine.Tensor, s engine.Nor
 	groups, voxels, channels := d.slices(x), num(x.Shape.Voxels()), num(x.Shape[1])
 	if !s.Frozen {
 		part := d.scratch(volume(groups) * partFloats)
+		d.launch("slice_moments", tensor.Blocked, groups, buf(part), mem(x), voxels)
 		samples, n := shared(x, s.Per)
-		d.launch("slice_moments", tensor.Blocked, groups, mem(stats), buf(part), d.arrivals(groups[1]*n), mem(x),
-			num(samples), voxels, channels, real(s.Eps))
-		if !d.forCPU {
-			d.launch("norm_stats", tensor.Blocked, [3]int{groups[1], n, 1},
-				mem(stats), buf(part), num(samples), num(groups[0]), voxels, channels, real(s.Eps))
-		}
+		d.launch("norm_stats", tensor.Blocked, [3]int{groups[1], n, 1},
+			mem(stats), buf(part), num(samples), num(groups[0]), voxels, channels, real(s.Eps))
 		d.give(part)
 	}
 	d.launch("norm", tensor.Blocked, groups, mem(y), mem(stats), mem(x), mem(gamma), mem(beta), mem(res),
@@ -57,20 +54,17 @@ func (d *device) NormGrad(dx, dgamma, dbeta, dres, dy, y, x, stats, gamma *engin
 	groups, voxels, channels := d.slices(x), num(x.Shape.Voxels()), num(x.Shape[1])
 	perSample, slope := yes(s.Per == engine.Instance), real(s.Slope)
 	samples, n := shared(x, s.Per)
-	sums := mem(nil)
+	sums := arg{size: buf(&buffer{}).size} // nil
 	var scratch *buffer
 	if !s.Frozen || dgamma != nil {
 		part := d.scratch(volume(groups) * partFloats)
 		scratch = d.scratch(groups[1] * n * partFloats)
-		d.launch("slice_grads", tensor.Blocked, groups, mem(dgamma), mem(dbeta), buf(scratch), buf(part), d.arrivals(groups[1]*(n+1)),
-			mem(dy), mem(y), mem(x), mem(stats), num(samples), perSample, voxels, channels, slope)
-		if !d.forCPU {
-			d.launch("norm_sums", tensor.Blocked, [3]int{groups[1], n, 1}, buf(scratch), buf(part), num(samples), num(groups[0]))
-		}
-		if !d.forCPU && dgamma != nil {
-			d.launch("norm_params", tensor.Blocked, [3]int{groups[1], 1, 1}, mem(dgamma), mem(dbeta), buf(scratch), num(n), channels)
-		}
+		d.launch("slice_grads", tensor.Blocked, groups, buf(part), mem(dy), mem(y), mem(x), mem(stats), perSample, voxels, channels, slope)
+		d.launch("norm_sums", tensor.Blocked, [3]int{groups[1], n, 1}, buf(scratch), buf(part), num(samples), num(groups[0]))
 		d.give(part)
+	}
+	if dgamma != nil {
+		d.launch("norm_params", tensor.Blocked, [3]int{groups[1], 1, 1}, mem(dgamma), mem(dbeta), buf(scratch), num(n), channels)
 	}
 	if !s.Frozen {
 		sums = buf(scratch)
@@ -87,13 +81,9 @@ func (d *device) NormGrad(dx, dgamma, dbeta, dres, dy, y, x, stats, gamma *engin
 func (d *device) sumChannels(y, x *engine.Tensor, samples int, factor float32) {
 	groups := d.slices(x)
 	part := d.scratch(volume(groups) * partFloats)
-	sets := groups[2] / samples
-	d.launch("slice_sums", tensor.Blocked, groups, mem(y), buf(part), d.arrivals(groups[1]*sets), mem(x),
-		num(samples), num(x.Shape.Voxels()), num(x.Shape[1]), real(factor))
-	if !d.forCPU {
-		d.launch("channel_sums", tensor.Blocked, [3]int{groups[1], sets, 1},
-			mem(y), buf(part), num(samples), num(groups[0]), num(x.Shape[1]), real(factor))
-	}
+	d.launch("slice_sums", tensor.Blocked, groups, buf(part), mem(x), num(x.Shape.Voxels()))
+	d.launch("channel_sums", tensor.Blocked, [3]int{groups[1], groups[2] / samples, 1},
+		mem(y), buf(part), num(samples), num(groups[0]), num(x.Shape[1]), real(factor))
 	d.give(part)
 }
 

@@ -20,51 +20,9 @@ static void put_part(vec a, vec b, vec c, global float *p) {
 	}
 }
 
-// COUNTER is that of a block of count samples, which have their statistics together.
-#define COUNTER(count) (arrived + GROUP(2) / (count) * GROUPS(1) + GROUP(1))
-
-// stats_of writes mean and 1/sqrt(var + eps) of each channel of a block b. Of n_i
-// values in slice i, with the means m_i, the rests r_i and the squares s_i, and all
-// seen from m_0, so that little is rounded,
-//
-//	mean = m_0 + c,   c = sum of (r_i + n_i (m_i - m_0)) / n
-//	var = sum of (s_i + 2 e_i r_i + n_i e_i^2) / n,   e_i = m_i - m_0 - c
-//
-// The samples are those of set k, so many in each, which have statistics together.
-static void stats_of(global float *stats, global const float *part, int b, int blocks, int k, int samples,
-	int slices, int voxels, int channels, float eps)
-{
-	if (ITEM >= Q) return;
-	int c = b * LANES + ITEM * V;
-	part += (size_t)(k * samples * blocks + b) * slices * PART_FLOATS + ITEM * V;
-	size_t next = (size_t)blocks * slices * PART_FLOATS; // sample
-	vec origin = PASTE(vload, V)(0, part), centre = 0, squares = 0;
-	float count = (float)samples * voxels;
-	for (int n = 0; n < samples; n++)
-		for (int s = 0; s < slices; s++) {
-			global const float *p = part + n * next + s * PART_FLOATS;
-			float here = min(SLICE, voxels - s * SLICE);
-			centre += PASTE(vload, V)(0, p + LANES) + here * (PASTE(vload, V)(0, p) - origin);
-		}
-	centre /= count;
-	for (int n = 0; n < samples; n++)
-		for (int s = 0; s < slices; s++) {
-			global const float *p = part + n * next + s * PART_FLOATS;
-			float here = min(SLICE, voxels - s * SLICE);
-			vec e = PASTE(vload, V)(0, p) - origin - centre;
-			squares += PASTE(vload, V)(0, p + 2 * LANES) + e * (2 * PASTE(vload, V)(0, p + LANES) + here * e);
-		}
-	stats += (size_t)k * channels * 2;
-	to_channels(origin + centre, stats, 2, c, channels);
-	to_channels(1 / sqrt(squares / count + eps), stats + 1, 2, c, channels);
-}
-
 // slice_moments writes of each channel of a slice the mean m, as far as a float
-// has it, the sum of x - m and the sum of (x - m)^2; the last group of samples that
-// have statistics together writes those.
-KERNEL void slice_moments(global float *stats, global float *part, global int *arrived, global const block *x,
-	int samples, int voxels, int channels, float eps)
-{
+// has it, the sum of x - m and the sum of (x - m)^2.
+KERNEL void slice_moments(global float *part, global const block *x, int voxels) {
 	SHARED(all);
 	x += SLICE_START;
 	vec sum = 0, rest = 0, squares = 0;
@@ -86,14 +44,40 @@ KERNEL void slice_moments(global float *stats, global float *part, global int *a
 	}
 	rest = group_sum(rest, Q, all);
 	put_part(mean, rest, group_sum(squares, Q, all), part + PART);
-	if (all_here(COUNTER(samples), samples * GROUPS(0)))
-		stats_of(stats, part, GROUP(1), GROUPS(1), GROUP(2) / samples, samples, GROUPS(0), voxels, channels, eps);
 }
 
-// norm_stats is the rest of slice_moments for GPUs. Groups are blocks, sets of
-// samples.
+// norm_stats writes mean and 1/sqrt(var + eps) of each channel. Of n_i values in
+// slice i, with the means m_i, the rests r_i and the squares s_i, and all seen
+// from m_0, so that little is rounded,
+//
+//	mean = m_0 + c,   c = sum of (r_i + n_i (m_i - m_0)) / n
+//	var = sum of (s_i + 2 e_i r_i + n_i e_i^2) / n,   e_i = m_i - m_0 - c
+//
+// Groups are blocks, and samples, or one for all samples together.
 KERNEL void norm_stats(global float *stats, global const float *part, int samples, int slices, int voxels, int channels, float eps) {
-	stats_of(stats, part, GROUP(0), GROUPS(0), GROUP(1), samples, slices, voxels, channels, eps);
+	if (ITEM >= Q) return;
+	int first = GROUP(1) * samples, c = GROUP(0) * LANES + ITEM * V;
+	part += (size_t)(first * GROUPS(0) + GROUP(0)) * slices * PART_FLOATS + ITEM * V;
+	size_t next = (size_t)GROUPS(0) * slices * PART_FLOATS; // sample
+	vec origin = PASTE(vload, V)(0, part), centre = 0, squares = 0;
+	float count = (float)samples * voxels;
+	for (int n = 0; n < samples; n++)
+		for (int s = 0; s < slices; s++) {
+			global const float *p = part + n * next + s * PART_FLOATS;
+			float here = min(SLICE, voxels - s * SLICE);
+			centre += PASTE(vload, V)(0, p + LANES) + here * (PASTE(vload, V)(0, p) - origin);
+		}
+	centre /= count;
+	for (int n = 0; n < samples; n++)
+		for (int s = 0; s < slices; s++) {
+			global const float *p = part + n * next + s * PART_FLOATS;
+			float here = min(SLICE, voxels - s * SLICE);
+			vec e = PASTE(vload, V)(0, p) - origin - centre;
+			squares += PASTE(vload, V)(0, p + 2 * LANES) + e * (2 * PASTE(vload, V)(0, p + LANES) + here * e);
+		}
+	stats += (size_t)GROUP(1) * channels * 2;
+	to_channels(origin + centre, stats, 2, c, channels);
+	to_channels(1 / sqrt(squares / count + eps), stats + 1, 2, c, channels);
 }
 
 // z = gamma (x - mean) rstd + beta + res,   y = z > 0 ? z : slope z
@@ -116,41 +100,10 @@ KERNEL void norm(global block *y, global const float *stats, global const block 
 	}
 }
 
-// sums_of adds what slice_grads leaves of a block b of the samples of set k, so many
-// in each: [k][block][3][16].
-static void sums_of(global float *sums, global const float *part, int b, int blocks, int k, int samples, int slices) {
-	if (ITEM >= Q) return;
-	vec sum = 0, dot = 0;
-	for (int n = k * samples; n < (k + 1) * samples; n++)
-		for (int s = 0; s < slices; s++) {
-			global const float *p = part + (size_t)((n * blocks + b) * slices + s) * PART_FLOATS + ITEM * V;
-			sum += PASTE(vload, V)(0, p);
-			dot += PASTE(vload, V)(0, p + LANES);
-		}
-	put_part(sum, dot, 0, sums + (size_t)(k * blocks + b) * PART_FLOATS + ITEM * V);
-}
-
-// params_of adds those sums, of so many sets, to the gradients of gamma and beta.
-static void params_of(global float *dgamma, global float *dbeta, global const float *sums, int b, int blocks, int sets, int channels) {
-	if (ITEM >= Q) return;
-	vec sum = 0, dot = 0;
-	for (int k = 0; k < sets; k++) {
-		global const float *p = sums + (size_t)(k * blocks + b) * PART_FLOATS + ITEM * V;
-		sum += PASTE(vload, V)(0, p);
-		dot += PASTE(vload, V)(0, p + LANES);
-	}
-	int c = b * LANES + ITEM * V;
-	to_channels(dot, dgamma, 1, c, channels);
-	to_channels(sum, dbeta, 1, c, channels);
-}
-
 // slice_grads writes the sums over a slice of dz = dy (y > 0 ? 1 : slope) and of
-// dz h, h being (x - mean) rstd. The last group of samples that have statistics
-// together adds them, the last of all those adds them to the gradients of gamma and
-// beta, where they are asked for.
-KERNEL void slice_grads(global float *dgamma, global float *dbeta, global float *sums, global float *part, global int *arrived,
-	global const block *dy, global const block *y, global const block *x, global const float *stats,
-	int samples, int per_sample, int voxels, int channels, float slope)
+// dz h, h being (x - mean) rstd.
+KERNEL void slice_grads(global float *part, global const block *dy, global const block *y, global const block *x,
+	global const float *stats, int per_sample, int voxels, int channels, float slope)
 {
 	SHARED(all);
 	int c = GROUP(1) * LANES + ITEM % Q * V;
@@ -174,21 +127,35 @@ KERNEL void slice_grads(global float *dgamma, global float *dbeta, global float 
 	}
 	sum = group_sum(sum, Q, all);
 	put_part(sum, group_sum(dot, Q, all) * rstd, 0, part + PART);
-	if (!all_here(COUNTER(samples), samples * GROUPS(0))) return;
-	sums_of(sums, part, GROUP(1), GROUPS(1), GROUP(2) / samples, samples, GROUPS(0));
-	int sets = GROUPS(2) / samples;
-	if (dgamma && all_here(arrived + sets * GROUPS(1) + GROUP(1), sets))
-		params_of(dgamma, dbeta, sums, GROUP(1), GROUPS(1), sets, channels);
 }
 
-// norm_sums and norm_params are the rest of it for GPUs. Groups are blocks, and of
-// norm_sums sets of samples.
+// norm_sums adds the sums of slices: [group 1][block][2][16].
 KERNEL void norm_sums(global float *sums, global const float *part, int samples, int slices) {
-	sums_of(sums, part, GROUP(0), GROUPS(0), GROUP(1), samples, slices);
+	if (ITEM >= Q) return;
+	int b = GROUP(0), first = GROUP(1) * samples;
+	vec sum = 0, dot = 0;
+	for (int n = first; n < first + samples; n++)
+		for (int s = 0; s < slices; s++) {
+			global const float *p = part + (size_t)((n * GROUPS(0) + b) * slices + s) * PART_FLOATS + ITEM * V;
+			sum += PASTE(vload, V)(0, p);
+			dot += PASTE(vload, V)(0, p + LANES);
+		}
+	put_part(sum, dot, 0, sums + (size_t)(GROUP(1) * GROUPS(0) + b) * PART_FLOATS + ITEM * V);
 }
 
-KERNEL void norm_params(global float *dgamma, global float *dbeta, global const float *sums, int sets, int channels) {
-	params_of(dgamma, dbeta, sums, GROUP(0), GROUPS(0), sets, channels);
+// norm_params adds them over samples to the gradients of gamma and beta. Groups
+// are blocks.
+KERNEL void norm_params(global float *dgamma, global float *dbeta, global const float *sums, int samples, int channels) {
+	if (ITEM >= Q) return;
+	vec sum = 0, dot = 0;
+	for (int n = 0; n < samples; n++) {
+		global const float *p = sums + (size_t)(n * GROUPS(0) + GROUP(0)) * PART_FLOATS + ITEM * V;
+		sum += PASTE(vload, V)(0, p);
+		dot += PASTE(vload, V)(0, p + LANES);
+	}
+	int c = GROUP(0) * LANES + ITEM * V;
+	to_channels(dot, dgamma, 1, c, channels);
+	to_channels(sum, dbeta, 1, c, channels);
 }
 
 // dres = dz,   dx = gamma rstd (dz - mean of dz - h mean of dz h); with sums nil,
@@ -222,22 +189,8 @@ KERNEL void norm_grad(global block *dx, global block *dres, global const block *
 	}
 }
 
-// channels_of adds what slice_sums leaves of a block b of the samples of set k, so
-// many in each, times a factor.
-static void channels_of(global float *y, global const float *part, int b, int blocks, int k, int samples, int slices, int channels, float factor) {
-	if (ITEM >= Q) return;
-	vec sum = 0;
-	for (int n = k * samples; n < (k + 1) * samples; n++)
-		for (int s = 0; s < slices; s++)
-			sum += PASTE(vload, V)(0, part + (size_t)((n * blocks + b) * slices + s) * PART_FLOATS + ITEM * V);
-	to_channels(sum * factor, y + (size_t)k * channels, 1, b * LANES + ITEM * V, channels);
-}
-
-// slice_sums writes the sum of each channel over a slice; the last group of samples
-// that are added together adds them.
-KERNEL void slice_sums(global float *y, global float *part, global int *arrived, global const block *x,
-	int samples, int voxels, int channels, float factor)
-{
+// slice_sums writes the sum of each channel over a slice.
+KERNEL void slice_sums(global float *part, global const block *x, int voxels) {
 	SHARED(all);
 	x += SLICE_START;
 	vec sum = 0;
@@ -247,13 +200,18 @@ KERNEL void slice_sums(global float *y, global float *part, global int *arrived,
 		sum += s;
 	}
 	put_part(group_sum(sum, Q, all), 0, 0, part + PART);
-	if (all_here(COUNTER(samples), samples * GROUPS(0)))
-		channels_of(y, part, GROUP(1), GROUPS(1), GROUP(2) / samples, samples, GROUPS(0), channels, factor);
 }
 
-// channel_sums is the rest of it for GPUs. Groups are blocks, sets of samples.
+// channel_sums adds them, times a factor. Groups are blocks, and samples, or one
+// for all samples together.
 KERNEL void channel_sums(global float *y, global const float *part, int samples, int slices, int channels, float factor) {
-	channels_of(y, part, GROUP(0), GROUPS(0), GROUP(1), samples, slices, channels, factor);
+	if (ITEM >= Q) return;
+	int b = GROUP(0), first = GROUP(1) * samples;
+	vec sum = 0;
+	for (int n = first; n < first + samples; n++)
+		for (int s = 0; s < slices; s++)
+			sum += PASTE(vload, V)(0, part + (size_t)((n * GROUPS(0) + b) * slices + s) * PART_FLOATS + ITEM * V);
+	to_channels(sum * factor, y + (size_t)GROUP(1) * channels, 1, b * LANES + ITEM * V, channels);
 }
 
 // dx = factor dy in every voxel

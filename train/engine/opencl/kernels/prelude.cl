@@ -128,22 +128,6 @@ static vec group_max(vec x, local vec *all) {
 	return x;
 }
 
-// all_here says, to the last of count groups that come to a counter, that they are
-// all there: it may read what they have written. The counter is 0 before and after.
-// Groups of a GPU do not see what others write in the same launch, and never hear
-// it: another kernel does there what is left to do.
-#if L == 1
-static int all_here(global int *counter, int count) {
-	mem_fence(CLK_GLOBAL_MEM_FENCE);
-	if (atomic_inc(counter) < count - 1) return 0;
-	atomic_xchg(counter, 0);
-	mem_fence(CLK_GLOBAL_MEM_FENCE);
-	return 1;
-}
-#else
-#define all_here(counter, count) 0
-#endif
-
 // of_channels returns p[c stride] for the V channels c of a block from first on,
 // instead of which there is without p or beyond the last channel.
 static vec of_channels(global const float *p, int stride, int first, int channels, float instead) {

@@ -93,17 +93,8 @@ static ivec counts(int i, int p, int n, int channels) {
 
 #define SUM_PART ((size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * GROUPS(0) + GROUP(0))
 
-// y[n] = factor times the sum of count parts
-static void total_of_parts(global float *y, global const float *part, int n, int count, float factor, local vec *all) {
-	part += (size_t)n * count;
-	vec sum = 0;
-	for (int i = ITEM * V; i < count; i += L * V) sum += get_float(part, i, count);
-	sum = group_sum(sum, 1, all);
-	if (ITEM == 0) y[n] = factor * total(sum);
-}
-
-// part = sum of a b; y are their sums
-KERNEL void part_dots(global float *y, global float *part, global int *arrived, global const T *a, global const T *b, int plane, int channels) {
+// part = sum of a b
+KERNEL void part_dots(global float *part, global const T *a, global const T *b, int plane, int channels) {
 	SHARED(all);
 	size_t start = (size_t)(GROUP(2) * GROUPS(1) + GROUP(1)) * plane;
 	a += start;
@@ -117,21 +108,16 @@ KERNEL void part_dots(global float *y, global float *part, global int *arrived, 
 	}
 	sum = group_sum(sum, 1, all);
 	if (ITEM == 0) part[SUM_PART] = total(sum);
-	if (all_here(arrived + GROUP(2), GROUPS(0) * GROUPS(1))) total_of_parts(y, part, GROUP(2), GROUPS(0) * GROUPS(1), 1, all);
 }
 
 // part = sum of |f[b][i] - f[b][j]|^p, p being 1 or 2, of those b, i, j of which
-// coef is not 0; dist are factor times their sums, 0 of the others. Groups are parts
-// of a plane, planes, (b M + i) M + j.
-KERNEL void part_distances(global float *dist, global float *part, global int *arrived, global const T *f, global const float *coef,
-	int modalities, int p, float factor, int plane, int channels)
+// coef is not 0. Groups are parts of a plane, planes, (b M + i) M + j.
+KERNEL void part_distances(global float *part, global const T *f, global const float *coef,
+	int modalities, int p, int plane, int channels)
 {
 	SHARED(all);
 	int k = GROUP(2), j = k % modalities, i = k / modalities % modalities, b = k / modalities / modalities;
-	if (coef[k] == 0) {
-		if (ITEM == 0) dist[k] = 0;
-		return;
-	}
+	if (coef[k] == 0) return;
 	global const T *x = f + ((size_t)(b * modalities + i) * GROUPS(1) + GROUP(1)) * plane;
 	global const T *y = f + ((size_t)(b * modalities + j) * GROUPS(1) + GROUP(1)) * plane;
 	vec sum = 0;
@@ -145,14 +131,22 @@ KERNEL void part_distances(global float *dist, global float *part, global int *a
 	}
 	sum = group_sum(sum, 1, all);
 	if (ITEM == 0) part[SUM_PART] = total(sum);
-	if (all_here(arrived + k, GROUPS(0) * GROUPS(1))) total_of_parts(dist, part, k, GROUPS(0) * GROUPS(1), factor, all);
 }
 
-// sum_parts is the rest of both for GPUs, of those n of which coef is not 0, or of
-// all where there is none. Groups are n.
+// y[n] = factor times the sum of count parts, 0 where coef is there and 0. Groups
+// are n.
 KERNEL void sum_parts(global float *y, global const float *part, global const float *coef, int count, float factor) {
 	SHARED(all);
-	if (!coef || coef[GROUP(0)] != 0) total_of_parts(y, part, GROUP(0), count, factor, all);
+	int n = GROUP(0);
+	if (coef && coef[n] == 0) {
+		if (ITEM == 0) y[n] = 0;
+		return;
+	}
+	part += (size_t)n * count;
+	vec sum = 0;
+	for (int i = ITEM * V; i < count; i += L * V) sum += get_float(part, i, count);
+	sum = group_sum(sum, 1, all);
+	if (ITEM == 0) y[n] = factor * total(sum);
 }
 
 // df[b][j] = sum over i of coef[b][i][j] factor times sign(d), or 2 d where p is
