@@ -7,7 +7,8 @@ import (
 )
 
 // api are the functions of OpenCL that the engine calls, of version 1.2 and
-// before, which every platform has.
+// before, which every platform has, and the
+// three of shared virtual memory.
 type api struct {
 	getPlatformIDs, getPlatformInfo, getDeviceIDs, getDeviceInfo         uintptr
 	createContext, releaseContext, createCommandQueue, releaseQueue      uintptr
@@ -17,7 +18,7 @@ type api struct {
 	enqueueWriteBuffer, enqueueReadBuffer, enqueueNDRangeKernel          uintptr
 	enqueueMarker, waitForEvents, releaseEvent, getEventInfo, flush, fin uintptr
 	getEventProfilingInfo                                                uintptr
-	svmAlloc, svmFree                                                    uintptr // 0 where there is none
+	svmAlloc, svmFree, setKernelExecInfo                                 uintptr // of version 2; 0 where there is none
 }
 
 // load opens the library. It is never closed: drivers leave threads behind.
@@ -76,8 +77,9 @@ func load() (*api, error) {
 		}
 		*f.fn = p
 	}
-	a.svmAlloc, _ = symbol(lib, "clSVMAlloc") // of version 2, not all have it
+	a.svmAlloc, _ = symbol(lib, "clSVMAlloc") // devices say whether they can
 	a.svmFree, _ = symbol(lib, "clSVMFree")
+	a.setKernelExecInfo, _ = symbol(lib, "clSetKernelExecInfo")
 	return a, nil
 }
 
@@ -97,11 +99,12 @@ const (
 	driverVersion      = 0x102D
 	deviceVersion      = 0x102F
 	deviceExtensions   = 0x1030
+	deviceSVM          = 0x1053
+	kernelPointers     = 0x11B6
 	contextPlatform    = 0x1084
 	queueProfiling     = 2
 	memReadWrite       = 1
-	svmFine            = 1 << 10
-	deviceSVM          = 0x1053
+	memFineGrain       = 1 << 10
 	bufferRegion       = 0x1220
 	programBuildLog    = 0x1183
 	kernelFunctionName = 0x1190

@@ -35,6 +35,7 @@ type Device struct {
 	platform, id uintptr
 	maxGroup     int
 	maxAlloc     int64
+	shares       bool // virtual memory with the host, fine-grained
 }
 
 // String returns "1: NVIDIA A100 (NVIDIA CUDA)".
@@ -128,6 +129,9 @@ func (a *api) describe(d *Device) (usable bool, err error) {
 	d.Half = strings.Contains(text(get(deviceExtensions)), "cl_khr_fp16")
 	d.maxGroup = int(number(get(deviceMaxGroup)))
 	d.maxAlloc = int64(number(get(deviceMaxAlloc)))
+	if svm, err := a.info(a.getDeviceInfo, d.id, 0, deviceSVM); err == nil { // version 1 does not know the question
+		d.shares = number(svm)&2 != 0
+	}
 	usable = number(get(deviceAvailable)) != 0 && number(get(deviceCompiler)) != 0
 	return usable, errors.Join(errs...)
 }

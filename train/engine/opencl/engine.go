@@ -29,8 +29,8 @@ type Kernels uint8
 
 // The shapes of kernels.
 const (
-	ByKind Kernels = iota // ForCPU on CPUs, else ForGPU
-	ForCPU                // a work-group of one item, vectors of 16 floats, long loops
+	ByKind Kernels = iota // ForCPU on CPUs that can, else ForGPU
+	ForCPU                // groups of one item, vectors of 16 floats, many kernels in a launch; for CPUs with shared virtual memory
 	ForGPU                // work-groups of many items that share local memory
 )
 
@@ -44,7 +44,7 @@ type device struct {
 	queue   uintptr
 	kernels map[kernelName]kernel
 	memory
-	jobs jobs
+	jobs
 	transfers
 	launches
 	tuning
@@ -69,10 +69,11 @@ func New(o Options) (engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Kernels == ForCPU && info.Kind != CPU {
-		return nil, fmt.Errorf("%v: opencl: kernels for a CPU count on it that a group sees what others have written", info)
+	can := info.Kind == CPU && info.shares && a.svmAlloc != 0 && a.svmFree != 0 && a.setKernelExecInfo != 0
+	if o.Kernels == ForCPU && !can {
+		return nil, fmt.Errorf("%v: opencl: kernels for a CPU need one that shares its memory with the host, fine-grained", info)
 	}
-	d := &device{api: a, info: info, half: o.Half, forCPU: o.Kernels == ForCPU || o.Kernels == ByKind && info.Kind == CPU}
+	d := &device{api: a, info: info, half: o.Half, forCPU: can && o.Kernels != ForGPU}
 	// An engine that is dropped without Close must not keep memory of the device.
 	runtime.SetFinalizer(d, func(d *device) { _ = d.Close() })
 	if err := d.open(o.CacheDir); err != nil {
@@ -138,7 +139,7 @@ func (d *device) fail(err error) {
 
 func (d *device) Wait() error {
 	d.launchJobs()
-	d.jobs.soon = firstJobs
+	d.limit = fewJobs
 	if d.err == nil {
 		d.fail(check(call(d.api.fin, d.queue), "waiting"))
 	}

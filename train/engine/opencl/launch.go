@@ -20,7 +20,8 @@ type kernel struct {
 	items int            // of a work-group
 	set   *[mostArgs]arg // what its arguments are
 
-	kind   int32 // of a job
+	// Of a job.
+	kind   int32
 	access [mostArgs]access
 }
 
@@ -38,24 +39,26 @@ type kernelName struct {
 type arg struct {
 	size uintptr
 	bits [2]uint64
-	b    *buffer
+	of   *buffer // nil for a number
 }
 
-func buf(b *buffer) arg    { return arg{unsafe.Sizeof(uintptr(0)), [2]uint64{uint64(b.mem)}, b} }
-func num(v int) arg        { return arg{4, [2]uint64{uint64(uint32(int32(v)))}, nil} }
-func real(v float32) arg   { return arg{4, [2]uint64{uint64(math.Float32bits(v))}, nil} }
-func natural(v uint32) arg { return arg{4, [2]uint64{uint64(v)}, nil} }
+func buf(b *buffer) arg {
+	return arg{size: unsafe.Sizeof(uintptr(0)), bits: [2]uint64{uint64(b.mem)}, of: b}
+}
+func num(v int) arg        { return natural(uint32(int32(v))) }
+func real(v float32) arg   { return natural(math.Float32bits(v)) }
+func natural(v uint32) arg { return arg{size: 4, bits: [2]uint64{uint64(v)}} }
 
 // quad is an int4.
 func quad(a, b, c, d int) arg {
 	v := [4]int32{int32(a), int32(b), int32(c), int32(d)}
-	return arg{16, *(*[2]uint64)(unsafe.Pointer(&v)), nil}
+	return arg{size: 16, bits: *(*[2]uint64)(unsafe.Pointer(&v))}
 }
 
 // mem is a tensor's buffer, a null pointer for no tensor.
 func mem(t *engine.Tensor) arg {
 	if t == nil {
-		return arg{unsafe.Sizeof(uintptr(0)), [2]uint64{}, nil}
+		return arg{size: unsafe.Sizeof(uintptr(0))}
 	}
 	return buf(bufferOf(t))
 }
@@ -87,7 +90,7 @@ const (
 	markEvery = 1024
 )
 
-// launch enqueues groups of a kernel.
+// launch enqueues groups of a kernel, or adds them to the jobs.
 func (d *device) launch(name string, l tensor.Layout, groups [3]int, args ...arg) {
 	if d.err != nil {
 		return

@@ -13,7 +13,7 @@ import (
 
 // buffer is memory of the device, or a part of another's.
 type buffer struct {
-	mem   uintptr // cl_mem
+	mem   uintptr // cl_mem, or the address of shared virtual memory, which kernels for CPUs use
 	bytes int     // asked for
 	class int     // got
 	free  bool    // in the pool
@@ -22,8 +22,8 @@ type buffer struct {
 	root  *buffer          // whose part it is, from byte off on; nil for its own
 	off   int
 
-	own, ofParts uses // of the buffer itself, of its parts
-	tangled      bool // some of its parts have memory in common
+	own, ofParts uses // by jobs
+	tangled      bool // some of its parts overlap
 }
 
 // part is a stretch of a buffer, in bytes.
@@ -36,6 +36,8 @@ type memory struct {
 	pool map[int][]*buffer
 	all  map[*buffer]struct{}
 	use  engine.Memory
+
+	changes int // of all
 }
 
 // mostFloats bounds a tensor, so that an int of a kernel holds any index.
@@ -61,7 +63,16 @@ func (d *device) take(bytes int) *buffer {
 		b.free, b.bytes = false, bytes
 		return b
 	}
+	return d.allocate(bytes)
+}
+
+// allocate is take without the pool.
+func (d *device) allocate(bytes int) *buffer {
+	c := class(bytes)
 	b := &buffer{bytes: bytes, class: c}
+	if d.err != nil {
+		return b
+	}
 	var s status
 	if int64(c) > d.info.maxAlloc && d.info.maxAlloc > 0 {
 		s = allocationFailure
@@ -78,13 +89,14 @@ func (d *device) take(bytes int) *buffer {
 		d.all, d.pool = map[*buffer]struct{}{}, map[int][]*buffer{}
 	}
 	d.all[b] = struct{}{}
+	d.changes++
 	d.use.Held += int64(c)
 	return b
 }
 
 func (d *device) create(bytes int) (mem uintptr, s status) {
 	if d.forCPU {
-		if mem = call(d.api.svmAlloc, d.ctx, memReadWrite|svmFine, uintptr(bytes), 64); mem == 0 {
+		if mem = call(d.api.svmAlloc, d.ctx, memReadWrite|memFineGrain, uintptr(bytes), 64); mem == 0 {
 			return 0, allocationFailure
 		}
 		return mem, 0
@@ -120,7 +132,7 @@ func (d *device) trim() {
 
 func (d *device) release(b *buffer) {
 	if d.forCPU {
-		callWith(d.api.svmFree, []uintptr{d.ctx, b.mem})
+		call(d.api.svmFree, d.ctx, b.mem)
 	} else {
 		for _, p := range b.parts {
 			call(d.api.releaseMemObject, p.mem)
@@ -132,6 +144,7 @@ func (d *device) release(b *buffer) {
 	}
 	d.use.Held -= int64(b.class)
 	delete(d.all, b)
+	d.changes++
 }
 
 func (d *device) closeMemory() {

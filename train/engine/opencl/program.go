@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -40,16 +41,21 @@ type program struct {
 	suffix  string // of the kernels' names
 }
 
-// programs returns the programs of an engine. The kernels for either layout are
+// The files of the kernels for either layout, for plain tensors and for blocked
+// ones.
+var (
+	eitherFiles  = []string{"either", "elementwise", "samples", "upsample", "channels"}
+	plainFiles   = []string{"running", "rows", "losses", "optimisers"}
+	blockedFiles = []string{"layout", "norm", "pool", "conv", "pack"}
+)
+
+// programs returns the programs for a GPU. The kernels for either layout are
 // built twice: where blocked tensors are in half precision they differ, and some
 // always do.
 func (d *device) programs() []program {
-	either := []string{"either", "elementwise", "samples", "upsample", "channels"}
-	plain := append([]string{"running", "rows", "losses", "optimisers"}, either...)
-	blocked := append([]string{"transpose", "layout", "norm", "pool", "conv", "pack"}, either...)
 	list := []program{
-		{layout: tensor.Plain, files: append(plain, "matmul_gpu")},
-		{layout: tensor.Blocked, files: blocked},
+		{layout: tensor.Plain, files: slices.Concat(eitherFiles, plainFiles, []string{"matmul_gpu"})},
+		{layout: tensor.Blocked, files: slices.Concat(eitherFiles, []string{"transpose"}, blockedFiles)},
 	}
 	list = append(list, program{layout: tensor.Blocked, files: []string{"conv", "fetch", "conv_gpu_grad"}})
 	for _, t := range d.tilings {
@@ -98,10 +104,7 @@ func (d *device) buildProgram(p program) error {
 		return fmt.Errorf("%w (files %v)", err, p.files)
 	}
 	for _, k := range list {
-		k.items = 1
-		if !d.forCPU {
-			k.items = gpuGroup
-		}
+		k.items = gpuGroup
 		d.kernels[kernelName{k.name + p.suffix, p.layout}] = k
 	}
 	return nil

@@ -20,7 +20,6 @@ type stage struct {
 	floats []float32
 	pin    runtime.Pinner
 	event  uintptr // until then; 0 for free
-	list   int     // of the job that copies it
 }
 
 // mostStages bounds the copies.
@@ -37,9 +36,6 @@ func (d *device) stage(n int) *stage {
 		d.next++
 		d.await(s.event, "a copy to the device")
 		s.event = 0
-		if d.forCPU {
-			d.awaitList(s.list)
-		}
 	}
 	if cap(s.floats) < n {
 		s.pin.Unpin()
@@ -76,14 +72,12 @@ func (d *device) upload(b *buffer, plain []float32) {
 	if d.err != nil || len(plain) == 0 {
 		return
 	}
-	s := d.stage(len(plain))
-	copy(s.floats, plain)
 	if d.forCPU {
-		s.list = d.jobs.number
-		n := len(plain)
-		d.launch("copy", tensor.Plain, [3]int{d.chunks(n), 1, 1}, buf(b), arg{8, [2]uint64{uint64(uintptr(unsafe.Pointer(&s.floats[0])))}, nil}, num(n))
+		d.copyIn(b, plain)
 		return
 	}
+	s := d.stage(len(plain))
+	copy(s.floats, plain)
 	r := call(d.api.enqueueWriteBuffer, d.queue, b.mem, 0, 0, uintptr(4*len(plain)),
 		uintptr(unsafe.Pointer(&s.floats[0])), 0, 0, uintptr(unsafe.Pointer(&s.event)))
 	if r != 0 {
@@ -105,10 +99,7 @@ func (d *device) Read(plain []float32, t *engine.Tensor) error {
 		return d.err
 	}
 	if d.forCPU {
-		if d.Wait() == nil {
-			copy(plain, unsafe.Slice((*float32)(pointer(b.mem)), len(plain)))
-		}
-		return d.err
+		return d.copyOut(plain, b)
 	}
 	r := call(d.api.enqueueReadBuffer, d.queue, b.mem, 1, 0, uintptr(4*len(plain)), uintptr(unsafe.Pointer(&plain[0])), 0, 0, 0)
 	if r != 0 {
