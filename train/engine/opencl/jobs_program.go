@@ -1,6 +1,7 @@
 package opencl
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -72,7 +73,7 @@ type jobsProgram struct {
 
 // add adds files, whose kernels take tensors of a layout. What they define gets a
 // suffix.
-func (p *jobsProgram) add(l tensor.Layout, suffix string, files ...string) error {
+func (p *jobsProgram) add(l tensor.Layout, suffix string, files []string) error {
 	text, err := source(files)
 	if err != nil {
 		return err
@@ -99,6 +100,9 @@ func (p *jobsProgram) add(l tensor.Layout, suffix string, files ...string) error
 			return w
 		})
 	}
+	if l == tensor.Blocked {
+		p.text.WriteString("#define BLOCKED\n")
+	}
 	p.text.WriteString(kernelText.ReplaceAllString(text, "KERNEL void $1(PLACE $2)"))
 	return nil
 }
@@ -106,21 +110,15 @@ func (p *jobsProgram) add(l tensor.Layout, suffix string, files ...string) error
 // buildJobs builds the kernel for CPUs.
 func (d *device) buildJobs() error {
 	p := jobsProgram{kernels: d.kernels}
-	jobs, err := source([]string{"jobs"})
-	for _, add := range []func() error{
-		func() error { return p.add(tensor.Plain, "", slices.Concat([]string{"prelude"}, plainFiles)...) },
-		func() error { return p.add(tensor.Plain, "", "transpose", "matmul_cpu") },
-		func() error { return p.add(tensor.Plain, "", eitherFiles...) },
-		func() error { p.text.WriteString("#define BLOCKED\n"); return nil },
-		func() error { return p.add(tensor.Blocked, "_of_blocks", eitherFiles...) },
-		func() error {
-			return p.add(tensor.Blocked, "", slices.Concat(blockedFiles, []string{"conv_cpu", "conv_cpu_grad"})...)
-		},
-	} {
-		if err == nil {
-			err = add()
-		}
+	blocked := slices.Concat(blockedFiles, []string{"conv_cpu", "conv_cpu_grad"})
+	if !d.half {
+		blocked = append(blocked, "conv_rows_cpu")
 	}
+	jobs, err := source([]string{"jobs"})
+	err = errors.Join(err,
+		p.add(tensor.Plain, "", slices.Concat([]string{"prelude", "transpose", "matmul_cpu"}, plainFiles, eitherFiles)),
+		p.add(tensor.Blocked, "_of_blocks", eitherFiles),
+		p.add(tensor.Blocked, "", blocked))
 	if err != nil {
 		return err
 	}
