@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -209,6 +210,60 @@ func TestLongQueue(t *testing.T) {
 	}
 	if got[0] != launches || got[15] != launches {
 		t.Errorf("after %d launches: %v", launches, got)
+	}
+}
+
+// TestOrder mixes calls on a few tensors and their slices, which overlap, so that
+// what one call writes last the next may read first, and compares with the same in
+// their order.
+func TestOrder(t *testing.T) {
+	const half, slices, calls = 20000 / engine.Align * engine.Align, 7, 1000
+	for _, k := range []opencl.Kernels{opencl.ForCPU, opencl.ForGPU} {
+		e := mustOpen(t, opencl.Options{Kernels: k})
+		random := rand.New(rand.NewPCG(1, uint64(k)))
+		var tensors [3][slices + 1]*engine.Tensor // the last is whole
+		var want [3][slices + 1][]float32
+		for i := range tensors {
+			n := (slices + 1) * half
+			x, v := e.New(tensor.Shape{n}, tensor.Plain), make([]float32, n)
+			for j := range v {
+				v[j] = float32(random.NormFloat64())
+			}
+			e.Write(x, v)
+			tensors[i][slices], want[i][slices] = x, v
+			for s := range slices {
+				tensors[i][s], want[i][s] = e.Slice(x, s*half, tensor.Shape{2 * half}), v[s*half:(s+2)*half]
+			}
+		}
+		for range calls {
+			y, x, s, r := random.IntN(3), random.IntN(2), random.IntN(slices+1), random.IntN(slices)
+			x = (y + 1 + x) % 3
+			if s == slices {
+				r = s
+			}
+			// A rotation: what is wrong stays.
+			e.Axpby(tensors[y][s], 0.8, tensors[x][r], -0.6)
+			to, from := want[y][s], want[x][r]
+			for n := range to {
+				to[n] = 0.8*from[n] - 0.6*to[n]
+			}
+			if random.IntN(16) == 0 {
+				from[random.IntN(len(from))] = 1
+				e.Write(tensors[x][r], from)
+			}
+		}
+		for i := range tensors {
+			got := make([]float32, len(want[i][slices]))
+			if err := e.Read(got, tensors[i][slices]); err != nil {
+				t.Fatal(err)
+			}
+			for n, v := range want[i][slices] {
+				// Each rounds as often as it is called for, but not in the same way.
+				if !(math.Abs(float64(got[n]-v)) <= 1e-4*max(1, math.Abs(float64(v)))) {
+					t.Fatalf("kernels %d, tensor %d, value %d: %v, want %v", k, i, n, got[n], v)
+				}
+			}
+		}
 	}
 }
 
