@@ -54,10 +54,12 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1))) void run(ulong at, int cou
 		for (; done <= here->needs; done++)
 			if (!wait_for(jobs + done)) return;
 		int4 groups_ = (int4)(here->groups[0], here->groups[1], here->groups[2], 0);
-		int all = groups_.x * groups_.y * groups_.z, share = max(1, all / (4 * (int)get_num_groups(0))), mine = 0;
+		int all = groups_.x * groups_.y * groups_.z, left, mine = 0;
 		global const ulong2 *args = here->args;
-		for (int first; *(volatile global int *)&here->taken < all && (first = atomic_add(&here->taken, share)) < all;) {
-			int last = min(first + share, all);
+		while ((left = all - *(volatile global int *)&here->taken) > 0) {
+			int share = max(1, left / (4 * (int)get_num_groups(0))); // less and less, so that all end together
+			int first = atomic_add(&here->taken, share), last = min(first + share, all);
+			if (first >= all) break;
 			switch (here->kind) {
 			CASES
 			}
