@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -51,7 +52,7 @@ type deviceInfo struct {
 	Copy     float64 `json:"copy_gbps,omitempty"`
 	Error    string  `json:"error,omitempty"` // what kept it from being measured
 
-	open func() (engine.Engine, error)
+	open func(io.Writer) (engine.Engine, error)
 }
 
 func (c *devicesCmd) Run(a *app) error {
@@ -63,7 +64,7 @@ func (c *devicesCmd) Run(a *app) error {
 		if !c.Benchmark {
 			continue
 		}
-		if err := rows[i].measure(); err != nil {
+		if err := rows[i].measure(a.stderr); err != nil {
 			rows[i].Error = err.Error()
 			fmt.Fprintf(a.stderr, "lacuna: %s: %v\n", rows[i].Device, err)
 			failed++
@@ -100,8 +101,8 @@ func devices(a *app) []deviceInfo {
 	return rows
 }
 
-func (d *deviceInfo) measure() error {
-	e, err := d.open()
+func (d *deviceInfo) measure(w io.Writer) error {
+	e, err := d.open(w)
 	if err != nil {
 		return err
 	}

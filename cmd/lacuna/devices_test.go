@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestDevices(t *testing.T) {
 		t.Errorf("no OpenCL: %v; standard error says %q", err, stderr)
 	}
 	for _, r := range rows {
-		e, err := deviceFlags{Device: r.Device}.open()
+		e, err := deviceFlags{Device: r.Device}.open(io.Discard)
 		if err != nil {
 			t.Fatalf("--device %s: %v", r.Device, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/lacuna-ml/lacuna/internal/experiment"
 	"github.com/lacuna-ml/lacuna/internal/lab"
 	"github.com/lacuna-ml/lacuna/shards/split"
+	"github.com/lacuna-ml/lacuna/train/engine"
 )
 
 type experimentCmd struct {
@@ -90,7 +91,7 @@ func (c *experimentCmd) Run(a *app) error {
 		return err
 	}
 	device := deviceFlags{Device: c.Device, Half: c.Half, Workers: 1}
-	e, err := device.open() // only to see that there is one
+	e, err := device.open(a.stderr) // only to see that there is one
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (c *experimentCmd) Run(a *app) error {
 	}
 	b := experiment.Bench{
 		Registry: a.registry, Data: c.Data, Preset: c.Preset, Seeds: c.Seeds, Parallel: parallel, Talk: a.stderr, Now: time.Now,
-		Open: device.open,
+		Open: func() (engine.Engine, error) { return device.open(a.stderr) },
 		Change: func(s *lab.Spec) {
 			if c.Epochs != nil {
 				s.Epochs = *c.Epochs

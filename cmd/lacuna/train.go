@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -67,7 +68,8 @@ type deviceFlags struct {
 	Workers int    `placeholder:"N" group:"Device" help:"Cores that compute, and goroutines that prepare samples; 0 for all. Results do not depend on it."`
 }
 
-func (f deviceFlags) open() (engine.Engine, error) {
+// open says on w what takes long.
+func (f deviceFlags) open(w io.Writer) (engine.Engine, error) {
 	kind, name, _ := strings.Cut(f.Device, ":")
 	switch {
 	case f.Workers < 0:
@@ -81,7 +83,11 @@ func (f deviceFlags) open() (engine.Engine, error) {
 		if cache, err := os.UserCacheDir(); err == nil {
 			o.CacheDir = filepath.Join(cache, "lacuna")
 		}
+		slow := time.AfterFunc(2*time.Second, func() {
+			fmt.Fprintln(w, "lacuna: the OpenCL driver compiles the kernels, which takes half a minute or so, once")
+		})
 		e, err := opencl.New(o)
+		slow.Stop()
 		if err != nil {
 			return nil, fmt.Errorf("--device %s: %w; --device cpu needs nothing", f.Device, err)
 		}
@@ -288,7 +294,7 @@ func (c *trainCmd) Run(a *app) error {
 		}
 		c.Dir = filepath.Join("runs", filepath.Base(abs))
 	}
-	e, err := c.open()
+	e, err := c.open(a.stderr)
 	if err != nil {
 		return err
 	}

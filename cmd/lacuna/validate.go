@@ -52,7 +52,7 @@ not in that page.
 }
 
 func (c *validateCmd) Run(a *app) error {
-	e, err := c.open()
+	e, err := c.open(a.stderr)
 	if err != nil {
 		return err
 	}

@@ -54,8 +54,8 @@ type device struct {
 
 var _ engine.Engine = (*device)(nil)
 
-// New returns an engine on a device of OpenCL. It compiles the kernels, which
-// takes a second or so where the driver has not kept them from the last time.
+// New returns an engine on a device of OpenCL. It compiles the kernels, which takes
+// PoCL half a minute where it has not kept them from the last time.
 func New(o Options) (engine.Engine, error) {
 	a, err := load()
 	if err != nil {

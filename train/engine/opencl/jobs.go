@@ -63,12 +63,14 @@ func (b *buffer) floatsOf(n int) []float32 {
 	return unsafe.Slice((*float32)(pointer(b.mem)), n)
 }
 
+// openJobs has the driver compile, too, which PoCL does at the first launch.
 func (d *device) openJobs() error {
 	d.jobs.first, d.jobs.limit = 1, fewJobs
 	for i := range d.lists {
 		d.lists[i].memory = d.allocate(mostJobs * int(unsafe.Sizeof(record{})))
 	}
-	return d.err
+	d.launch("fill", tensor.Plain, ones, buf(d.lists[1].memory), real(0), num(0)) // of nothing
+	return d.Wait()
 }
 
 func (d *device) closeJobs() {
