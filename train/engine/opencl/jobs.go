@@ -65,7 +65,7 @@ func (b *buffer) floatsOf(n int) []float32 {
 
 // openJobs has the driver compile, too, which PoCL does at the first launch.
 func (d *device) openJobs() error {
-	d.jobs.first, d.jobs.limit = 1, fewJobs
+	d.first, d.limit = 1, fewJobs
 	for i := range d.lists {
 		d.lists[i].memory = d.allocate(mostJobs * int(unsafe.Sizeof(record{})))
 	}
@@ -100,7 +100,7 @@ func (d *device) submit(k kernel, groups [3]int, args []arg) {
 	}
 	r.kind, r.taken, r.done = k.kind, 0, 0
 	r.groups = [3]int32{int32(groups[0]), int32(groups[1]), int32(groups[2])}
-	r.needs = int32(needs - d.first)
+	r.needs = int32(max(needs-d.first, -1))
 	d.pending++
 	if d.pending == d.limit {
 		d.launchJobs()

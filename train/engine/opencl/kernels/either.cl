@@ -1,3 +1,6 @@
+// What the kernels for either layout, plain or BLOCKED, call their values. Where a
+// program has them for both, this is there before either.
+
 #undef T
 #undef get
 #undef put

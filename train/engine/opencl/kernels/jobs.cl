@@ -6,7 +6,7 @@
 // groups of each, some at a time, as long as there are any. Before it takes the
 // first it waits for the jobs that the job needs, all of whose groups others have
 // taken by then, and are at work on: no order in which groups of run begin can stop
-// it.
+// it, and one that stops waiting leaves nothing that nobody does.
 
 // job is record of jobs.go. Its counters have lines of the cache to themselves.
 typedef struct {
