@@ -7,8 +7,7 @@ import (
 )
 
 // api are the functions of OpenCL that the engine calls, of version 1.2 and
-// before, which every platform has, and the
-// three of shared virtual memory.
+// before, which every platform has, and three of version 2 for shared virtual memory.
 type api struct {
 	getPlatformIDs, getPlatformInfo, getDeviceIDs, getDeviceInfo         uintptr
 	createContext, releaseContext, createCommandQueue, releaseQueue      uintptr
