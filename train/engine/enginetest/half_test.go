@@ -50,9 +50,9 @@ func TestHalf(t *testing.T) {
 	Golden(t, open, Options{Half: true})
 }
 
-// Halves are not floats.
+// Halves are not floats. Not with fewer draws: some are of layouts, sizes or values
+// that half precision has, and in 4 runs of 60 all twenty were.
 func TestHalfIsSeen(t *testing.T) {
-	fewer(t)
 	for _, name := range []string{"Conv", "Norm", "Upsample", "Mul"} {
 		r := &recorder{name: t.Name()}
 		done := make(chan struct{})
